@@ -1,0 +1,1 @@
+"""What every layer needs and nothing else: errors, the clock, ids, the codec."""

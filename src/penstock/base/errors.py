@@ -1,0 +1,130 @@
+"""Every exception that Penstock raises on purpose.
+
+    PenstockError
+    ├── Refused                      the caller asked for something that cannot be: nothing has changed
+    │   ├── BadRequest               a parameter makes no sense            (REST layer: InvalidRequestException)
+    │   ├── BadUserRequest           the engine refuses the request        (BadUserRequestException)
+    │   ├── NullValue                something required is missing         (NullValueException)
+    │   ├── NotValid                 a value does not fit                  (NotValidException)
+    │   ├── NotFound                 what an id names does not exist       (NotFoundException)
+    │   ├── EntitySuspended          the target is suspended               (SuspendedEntityInteractionException)
+    │   ├── MismatchingCorrelation   no or too many receivers              (MismatchingMessageCorrelationException)
+    │   ├── TaskAlreadyClaimed       another user has claimed the task     (TaskAlreadyClaimedException)
+    │   └── ParseFailed              a deployed resource cannot be read    (ParseException)
+    ├── Failure                      a unit of work could not go on and was dropped whole (ProcessEngineException)
+    │   ├── ExpressionFailed         an expression or condition
+    │   ├── ScriptFailed             a script
+    │   ├── DelegateMissing          code that nobody has registered
+    │   ├── NoFlowTaken              a gateway without a way out
+    │   └── BoundExceeded            steps, tokens, payload, nesting
+    ├── Conflict                     somebody else changed the same instance; the server steps the unit again
+    └── StoreFailed                  the store refused or is gone
+
+The REST layer turns classes into status and body in one table (`api/problems.py`); nothing else knows statuses.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+
+class PenstockError(Exception):
+    """Something went wrong in Penstock."""
+
+    code: int = 0
+    """Camunda's error code that REST answers carry: 0 for the engine, 1 for optimistic locking."""
+
+    def __init__(self, message: str = "", **ids: Any) -> None:
+        super().__init__(message or type(self).__doc__ or type(self).__name__)
+        self.ids: Mapping[str, Any] = ids
+
+    @property
+    def message(self) -> str:
+        return str(self.args[0])
+
+
+class Refused(PenstockError):
+    """The request was refused and nothing has changed."""
+
+
+class BadRequest(Refused):
+    """A parameter of the request makes no sense."""
+
+
+class BadUserRequest(Refused):
+    """The engine refuses this request."""
+
+
+class NullValue(Refused):
+    """Something required is missing."""
+
+
+class NotValid(Refused):
+    """A value does not fit."""
+
+
+class NotFound(Refused):
+    """There is no such thing."""
+
+
+class EntitySuspended(Refused):
+    """The target is suspended."""
+
+
+class MismatchingCorrelation(Refused):
+    """No execution, or more than one, waits for this message."""
+
+
+class TaskAlreadyClaimed(Refused):
+    """Another user has already claimed the task."""
+
+
+class ParseFailed(Refused):
+    """A deployed resource cannot be read.
+
+    `findings`: per resource name the list of problems (`penstock.model.findings.Finding`).
+    """
+
+    def __init__(self, message: str, findings: Mapping[str, Sequence[Any]]) -> None:
+        super().__init__(message)
+        self.findings = findings
+
+
+class Failure(PenstockError):
+    """A unit of work could not go on and was dropped whole.
+
+    `element_id` is the activity or flow of the model that failed, when it is known.
+    """
+
+    def __init__(self, message: str = "", *, element_id: str | None = None, **ids: Any) -> None:
+        super().__init__(message, **ids)
+        self.element_id = element_id
+
+
+class ExpressionFailed(Failure):
+    """An expression could not be parsed or evaluated."""
+
+
+class ScriptFailed(Failure):
+    """A script failed."""
+
+
+class DelegateMissing(Failure):
+    """The model calls code that nobody has registered."""
+
+
+class NoFlowTaken(Failure):
+    """No outgoing sequence flow could be taken."""
+
+
+class BoundExceeded(Failure):
+    """A stated bound was exceeded."""
+
+
+class Conflict(PenstockError):
+    """Somebody else changed the same process instance."""
+
+    code = 1
+
+
+class StoreFailed(PenstockError):
+    """The store refused a batch or is out of reach."""
