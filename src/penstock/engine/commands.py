@@ -1,0 +1,303 @@
+"""What may be asked of the engine. One command and all that follows from it is one unit of work.
+
+Commands name instances, executions, tasks and jobs by id; the shell (`runtime`) has found the process instance that an
+id belongs to and hands it over as `instance`. Searches by name, key or variable are the shell's, before the command.
+"""
+
+from typing import Any
+
+import msgspec
+
+from penstock.expr.values import TypedValue
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Common form of commands. `user` is the authenticated user, if any (operation log)."""
+
+    user: str | None = None
+
+
+Variables = dict[str, TypedValue]
+
+
+class StartInstruction(msgspec.Struct, frozen=True, kw_only=True):
+    """One instruction of a modification or of a start at chosen activities (Camunda 7
+    `ProcessInstanceModificationInstructionDto`). `type`: startBeforeActivity, startAfterActivity, startTransition, cancel.
+    `variables`: name → (value, local)."""
+
+    type: str
+    activity: str | None = None
+    transition: str | None = None
+    activity_instance: str | None = None
+    transition_instance: str | None = None
+    ancestor_activity_instance: str | None = None
+    variables: dict[str, tuple[TypedValue, bool]] = {}
+    cancel_current_active: bool = False
+
+
+class StartInstance(Command):
+    """Starts an instance of `definition` (id) through `start_event`, or through its none start event (None), or at
+    the places that `instructions` name. Result: the process instance id."""
+
+    definition: str
+    start_event: str | None = None
+    business_key: str | None = None
+    variables: Variables = {}
+    instructions: tuple[StartInstruction, ...] = ()
+    skip_custom_listeners: bool = False
+    skip_io_mappings: bool = False
+    start_job: str | None = None
+    """Id of the timer start job that causes this."""
+    case_instance: str | None = None
+
+
+class InstanceCommand(Command):
+    """A command to one live process instance."""
+
+    instance: str
+
+
+class CompleteExternalTask(InstanceCommand):
+    """A worker has done its task."""
+
+    external_task: str
+    worker: str
+    variables: Variables = {}
+    local_variables: Variables = {}
+
+
+class FailExternalTask(InstanceCommand):
+    """A worker could not do its task. `retries` ≤ 0 opens an incident."""
+
+    external_task: str
+    worker: str
+    error_message: str | None = None
+    error_details: str | None = None
+    retries: int = 0
+    retry_timeout_ms: int = 0
+    variables: Variables = {}
+    local_variables: Variables = {}
+
+
+class ThrowExternalTaskError(InstanceCommand):
+    """A worker raises a BPMN error."""
+
+    external_task: str
+    worker: str
+    error_code: str
+    error_message: str | None = None
+    variables: Variables = {}
+
+
+class SetExternalTaskRetries(InstanceCommand):
+    """Sets the retries of external tasks of this instance; above 0 resolves the incident, 0 opens one."""
+
+    external_task: str
+    retries: int
+
+
+class SetExternalTaskPriority(InstanceCommand):
+    """Sets the priority."""
+
+    external_task: str
+    priority: int
+
+
+class CompleteTask(InstanceCommand):
+    """A person has done a user task. `instance` is the task's own id for a standalone task."""
+
+    task: str
+    variables: Variables = {}
+
+
+class ThrowTaskError(InstanceCommand):
+    """A BPMN error of a user task."""
+
+    task: str
+    error_code: str
+    error_message: str | None = None
+    variables: Variables = {}
+
+
+class ThrowTaskEscalation(InstanceCommand):
+    """A BPMN escalation of a user task."""
+
+    task: str
+    escalation_code: str
+    variables: Variables = {}
+
+
+class ChangeTask(InstanceCommand):
+    """Claim, unclaim, assign, delegate, resolve, update: new values of attributes (`events.TaskChanged.changes`).
+
+    `operation`: claim, unclaim, assign, delegate, resolve, update, set_owner, set_priority, … (operation log,
+    task listeners). For `claim`, an assignee other than the present one is refused (TaskAlreadyClaimed)."""
+
+    task: str
+    operation: str
+    changes: dict[str, Any]
+    variables: Variables = {}
+
+
+class ChangeIdentityLink(InstanceCommand):
+    """Adds or removes a candidate or other link of a task."""
+
+    task: str
+    type: str
+    add: bool
+    link_user: str | None = None
+    link_group: str | None = None
+
+
+class CreateTask(Command):
+    """A standalone task. `fields`: as `events.TaskCreated`. Result: its id."""
+
+    fields: dict[str, Any]
+    tenant: str | None = None
+
+
+class DeleteTask(InstanceCommand):
+    """Deletes a standalone task; `cascade` deletes its history as well."""
+
+    task: str
+    cascade: bool = False
+    reason: str | None = None
+
+
+class SetVariables(InstanceCommand):
+    """Sets and removes variables at an execution, or at a task when `task`. Not `local`: Camunda's propagation rule, an
+    existing variable is set where it is, a new one at the top."""
+
+    execution: str | None = None
+    task: str | None = None
+    modifications: Variables = {}
+    deletions: tuple[str, ...] = ()
+    local: bool = False
+
+
+class TriggerMessage(InstanceCommand):
+    """The message `name` reaches the subscription of `execution` (already found). `local_variables` go to the scope that
+    the event opens."""
+
+    execution: str
+    name: str
+    variables: Variables = {}
+    local_variables: Variables = {}
+
+
+class TriggerSignal(InstanceCommand):
+    """The signal `name` reaches one subscription of this instance."""
+
+    execution: str
+    subscription: str | None
+    name: str
+    variables: Variables = {}
+
+
+class BroadcastSignal(Command):
+    """The signal reaches every subscription in `receivers` ((instance id, subscription id), in order) and starts an instance
+    of each of `starts` ((definition id, start event id))."""
+
+    name: str
+    receivers: tuple[tuple[str, str], ...] = ()
+    starts: tuple[tuple[str, str], ...] = ()
+    variables: Variables = {}
+
+
+class SignalExecution(InstanceCommand):
+    """Continues an execution that waits in a receive task or the like (`POST /execution/{id}/signal`)."""
+
+    execution: str
+    variables: Variables = {}
+    signal_name: str | None = None
+
+
+class ExecuteJob(InstanceCommand):
+    """Runs a job. `owner`: the node that leased it, None when a person asked."""
+
+    job: str
+    owner: str | None = None
+
+
+class FailJob(InstanceCommand):
+    """The unit that `ExecuteJob` began was dropped: takes a retry, writes the job log, opens the incident at 0."""
+
+    job: str
+    message: str | None = None
+    stacktrace: str | None = None
+    failed_activity: str | None = None
+    owner: str | None = None
+
+
+class ChangeJob(InstanceCommand):
+    """Sets `retries`, `due_ms`, `priority`, `suspended` of a job. `cascade`: a new due date moves the following ones."""
+
+    job: str
+    changes: dict[str, Any]
+    operation: str = "SetJobRetries"
+    cascade: bool = False
+
+
+class DeleteJob(InstanceCommand):
+    """Deletes a job without executing it."""
+
+    job: str
+
+
+class RecalculateJob(InstanceCommand):
+    """Evaluates a timer's due date again, from now or from its creation."""
+
+    job: str
+    creation_date_based: bool = True
+
+
+class SetSuspension(InstanceCommand):
+    """Suspends or activates the instance."""
+
+    suspended: bool
+
+
+class DeleteInstance(InstanceCommand):
+    """Cancels the instance and the instances that it called."""
+
+    reason: str | None = None
+    skip_custom_listeners: bool = False
+    skip_io_mappings: bool = False
+    skip_subprocesses: bool = False
+    externally_terminated: bool = True
+    fail_if_not_exists: bool = True
+
+
+class ModifyInstance(InstanceCommand):
+    """Starts before, after or at places; cancels activity instances (Camunda 7 `POST …/modification`)."""
+
+    instructions: tuple[StartInstruction, ...]
+    skip_custom_listeners: bool = False
+    skip_io_mappings: bool = False
+    annotation: str | None = None
+
+
+class EvaluateConditions(InstanceCommand):
+    """Variables of this instance were changed from outside: conditional events are evaluated again."""
+
+
+class CreateIncident(InstanceCommand):
+    """Opens an incident of a type of the caller's. Result: the incident's id."""
+
+    execution: str
+    type: str
+    configuration: str | None = None
+    message: str | None = None
+
+
+class ResolveIncident(InstanceCommand):
+    """Resolves an incident that a caller has opened."""
+
+    incident: str
+
+
+class AnnotateIncident(InstanceCommand):
+    """Sets or clears (None) the note of an incident."""
+
+    incident: str
+    annotation: str | None = None

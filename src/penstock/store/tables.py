@@ -1,0 +1,249 @@
+"""The tables, written once; every store lays out the same ones.
+
+Three sorts (`docs/design.md` section 3):
+- READY: written in the commit of the unit of work, so that work can be found by others; gone when the work is done.
+- ORDINARY: deployments, definitions, settings; written in the same transactions.
+- VIEW: projected from the log; may be thrown away and projected again.
+
+The key of instance data begins with the shard. Every id that is made inside a root process instance ends with that
+root's last three hexadecimal digits, so `base.ids.shard_of` of any of these ids gives the shard.
+Moments are INTEGER milliseconds since the epoch.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class Sort(StrEnum):
+    """What keeps a table up to date."""
+
+    READY = "ready"
+    ORDINARY = "ordinary"
+    VIEW = "view"
+
+
+class Type(StrEnum):
+    """Column types; JSON columns hold any JSON-like value (stored packed, never searched)."""
+
+    TEXT = "text"
+    INT = "int"
+    """64-bit integer."""
+    REAL = "real"
+    BOOL = "bool"
+    BYTES = "bytes"
+    JSON = "json"
+
+
+class Index(msgspec.Struct, frozen=True):
+    """A secondary index. `where_null` / `where_not_null`: a partial index on rows whose column is (not) null."""
+
+    columns: tuple[str, ...]
+    where_null: str | None = None
+    where_not_null: str | None = None
+
+
+class Table(msgspec.Struct, frozen=True):
+    """A table: its name, sort, columns in order, primary key and indexes."""
+
+    name: str
+    sort: Sort
+    columns: dict[str, Type]
+    key: tuple[str, ...]
+    indexes: tuple[Index, ...] = ()
+
+
+def _columns(text: str) -> dict[str, Type]:
+    found: dict[str, Type] = {}
+    for word in text.split():
+        name, _, kind = word.partition(":")
+        found[name] = Type(kind or "text")
+    return found
+
+
+def _instance_table(name: str, sort: Sort, columns: str, *indexes: Index) -> Table:
+    return Table(name, sort, _columns("shard:int id " + columns), ("shard", "id"), indexes)
+
+
+_OF_INSTANCE = "root_id instance_id definition_id definition_key tenant_id"
+
+READY = (
+    _instance_table(
+        "external_task",
+        Sort.READY,
+        _OF_INSTANCE
+        + " execution_id activity_id activity_instance_id version_tag topic priority:int retries:int error_message"
+        " error_details worker_id lock_expires_ms:int suspended:bool business_key created_ms:int properties:json",
+        Index(("topic", "priority", "created_ms")),
+        Index(("instance_id",)),
+        Index(("worker_id",), where_not_null="worker_id"),
+    ),
+    _instance_table(
+        "job",
+        Sort.READY,
+        _OF_INSTANCE
+        + " execution_id activity_id job_definition_id deployment_id kind configuration due_ms:int retries:int priority:int"
+        " exclusive:bool suspended:bool created_ms:int message stacktrace failed_activity_id lease_owner"
+        " lease_expires_ms:int cycle repeat_left:int flow payload:json failure_log_id",
+        Index(("due_ms",), where_null="lease_owner"),
+        Index(("instance_id",)),
+        Index(("definition_id",)),
+    ),
+    _instance_table(
+        "event_subscription",
+        Sort.READY,
+        _OF_INSTANCE + " execution_id activity_id type name configuration created_ms:int",
+        Index(("type", "name")),
+        Index(("instance_id",)),
+        Index(("definition_id",)),
+    ),
+    _instance_table("user_task", Sort.READY, "root_id instance_id definition_id"),
+)
+
+ORDINARY = (
+    Table(
+        "deployment",
+        Sort.ORDINARY,
+        _columns("id name source tenant_id deployed_ms:int"),
+        ("id",),
+        (Index(("name",)),),
+    ),
+    Table(
+        "resource",
+        Sort.ORDINARY,
+        _columns("id deployment_id name content:bytes digest"),
+        ("id",),
+        (Index(("deployment_id",)),),
+    ),
+    Table(
+        "process_definition",
+        Sort.ORDINARY,
+        _columns(
+            "id key version:int name category description deployment_id resource_name diagram_name suspended:bool tenant_id"
+            " version_tag history_time_to_live:int startable_in_tasklist:bool start_form_key:bool deployed_ms:int latest:bool"
+        ),
+        ("id",),
+        (Index(("key", "version")), Index(("deployment_id",))),
+    ),
+    Table(
+        "job_definition",
+        Sort.ORDINARY,
+        _columns(
+            "id definition_id definition_key activity_id type configuration job_priority:int suspended:bool tenant_id"
+            " deployment_id"
+        ),
+        ("id",),
+        (Index(("definition_id",)), Index(("deployment_id",))),
+    ),
+    Table("setting", Sort.ORDINARY, _columns("name value:json"), ("name",)),
+)
+
+VIEWS = (
+    _instance_table(
+        "process_instance",
+        Sort.VIEW,
+        "root_id definition_id definition_key definition_name definition_version:int business_key tenant_id started_ms:int"
+        " ended_ms:int duration_ms:int removal_ms:int start_user_id start_activity_id end_activity_id delete_reason"
+        " super_instance_id super_execution_id case_instance_id state suspended:bool",
+        Index(("definition_id",)),
+        Index(("business_key",), where_not_null="business_key"),
+        Index(("super_instance_id",), where_not_null="super_instance_id"),
+        Index(("definition_key",), where_null="ended_ms"),
+    ),
+    _instance_table(
+        "execution",
+        Sort.VIEW,
+        _OF_INSTANCE + " parent_id kind activity_id suspended:bool business_key",
+        Index(("instance_id",)),
+    ),
+    _instance_table(
+        "activity_instance",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " parent_id execution_id activity_id name type task_id called_instance_id called_case_instance_id assignee"
+        " started_ms:int ended_ms:int duration_ms:int canceled:bool completes_scope:bool removal_ms:int sequence:int",
+        Index(("instance_id",)),
+    ),
+    _instance_table(
+        "variable",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " name type text_value long_value:int double_value:real bytes_value:bytes info:json execution_id task_id"
+        " activity_instance_id state live:bool created_ms:int removal_ms:int revision:int",
+        Index(("instance_id",)),
+        Index(("task_id",), where_not_null="task_id"),
+        Index(("name", "text_value")),
+    ),
+    _instance_table(
+        "detail",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " type variable_id name variable_type text_value long_value:int double_value:real bytes_value:bytes info:json"
+        " execution_id task_id activity_instance_id revision:int initial:bool occurred_ms:int removal_ms:int operation_id"
+        " sequence:int",
+        Index(("instance_id",)),
+    ),
+    _instance_table(
+        "task",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " execution_id activity_instance_id task_key name description assignee owner priority:int due_ms:int"
+        " follow_up_ms:int created_ms:int ended_ms:int duration_ms:int delete_reason parent_task_id delegation_state"
+        " suspended:bool form_key form_ref:json task_state last_updated_ms:int removal_ms:int case_instance_id"
+        " live:bool",
+        Index(("instance_id",)),
+        Index(("assignee",), where_null="ended_ms"),
+        Index(("created_ms",), where_null="ended_ms"),
+    ),
+    _instance_table(
+        "identity_link",
+        Sort.VIEW,
+        "root_id task_id definition_id type user_id group_id tenant_id",
+        Index(("task_id",)),
+    ),
+    _instance_table(
+        "identity_link_log",
+        Sort.VIEW,
+        _OF_INSTANCE + " task_id type user_id group_id operation occurred_ms:int assigner_id removal_ms:int",
+        Index(("task_id",)),
+    ),
+    _instance_table(
+        "incident",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " type execution_id activity_id failed_activity_id configuration message cause_incident_id root_cause_incident_id"
+        " job_definition_id created_ms:int ended_ms:int state annotation removal_ms:int history_configuration",
+        Index(("instance_id",)),
+        Index(("created_ms",), where_null="ended_ms"),
+        Index(("configuration",)),
+    ),
+    _instance_table(
+        "external_task_log",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " external_task_id execution_id activity_id activity_instance_id topic worker_id priority:int retries:int"
+        " error_message error_details state occurred_ms:int removal_ms:int sequence:int",
+        Index(("instance_id",)),
+        Index(("external_task_id",)),
+    ),
+    _instance_table(
+        "job_log",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " job_id job_definition_id execution_id activity_id job_type job_configuration due_ms:int retries:int priority:int"
+        " message stacktrace failed_activity_id deployment_id state occurred_ms:int removal_ms:int sequence:int",
+        Index(("instance_id",)),
+        Index(("job_id",)),
+    ),
+    _instance_table(
+        "operation_log",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " operation_id operation_type entity_type category user_id property old_value new_value task_id job_id"
+        " external_task_id execution_id job_definition_id deployment_id batch_id annotation occurred_ms:int removal_ms:int",
+        Index(("instance_id",)),
+    ),
+)
+
+TABLES: dict[str, Table] = {table.name: table for table in (*READY, *ORDINARY, *VIEWS)}
+"""Every table that rows and queries may name."""
