@@ -18,6 +18,8 @@
     │   ├── NoFlowTaken              a gateway without a way out
     │   └── BoundExceeded            steps, tokens, payload, nesting
     ├── Conflict                     somebody else changed the same instance; the server steps the unit again
+    ├── Overloaded                   too much waits: try again later (503 with Retry-After)
+    │   └── ViewsBehind              the views did not catch up in time
     └── StoreFailed                  the store refused or is gone
 
 The REST layer turns classes into status and body in one table (`api/problems.py`); nothing else knows statuses.
@@ -128,3 +130,11 @@ class Conflict(PenstockError):
 
 class StoreFailed(PenstockError):
     """The store refused a batch or is out of reach."""
+
+
+class Overloaded(PenstockError):
+    """Too much is waiting; try again in a moment."""
+
+
+class ViewsBehind(Overloaded):
+    """The views have not caught up in time; try again in a moment."""

@@ -35,7 +35,7 @@ class StartInstruction(msgspec.Struct, frozen=True, kw_only=True):
     cancel_current_active: bool = False
 
 
-class StartInstance(Command):
+class StartInstance(Command, frozen=True, kw_only=True):
     """Starts an instance of `definition` (id) through `start_event`, or through its none start event (None), or at
     the places that `instructions` name. Result: the process instance id."""
 
@@ -51,13 +51,13 @@ class StartInstance(Command):
     case_instance: str | None = None
 
 
-class InstanceCommand(Command):
+class InstanceCommand(Command, frozen=True, kw_only=True):
     """A command to one live process instance."""
 
     instance: str
 
 
-class CompleteExternalTask(InstanceCommand):
+class CompleteExternalTask(InstanceCommand, frozen=True, kw_only=True):
     """A worker has done its task."""
 
     external_task: str
@@ -66,7 +66,7 @@ class CompleteExternalTask(InstanceCommand):
     local_variables: Variables = {}
 
 
-class FailExternalTask(InstanceCommand):
+class FailExternalTask(InstanceCommand, frozen=True, kw_only=True):
     """A worker could not do its task. `retries` ≤ 0 opens an incident."""
 
     external_task: str
@@ -79,7 +79,7 @@ class FailExternalTask(InstanceCommand):
     local_variables: Variables = {}
 
 
-class ThrowExternalTaskError(InstanceCommand):
+class ThrowExternalTaskError(InstanceCommand, frozen=True, kw_only=True):
     """A worker raises a BPMN error."""
 
     external_task: str
@@ -89,28 +89,28 @@ class ThrowExternalTaskError(InstanceCommand):
     variables: Variables = {}
 
 
-class SetExternalTaskRetries(InstanceCommand):
+class SetExternalTaskRetries(InstanceCommand, frozen=True, kw_only=True):
     """Sets the retries of external tasks of this instance; above 0 resolves the incident, 0 opens one."""
 
     external_task: str
     retries: int
 
 
-class SetExternalTaskPriority(InstanceCommand):
+class SetExternalTaskPriority(InstanceCommand, frozen=True, kw_only=True):
     """Sets the priority."""
 
     external_task: str
     priority: int
 
 
-class CompleteTask(InstanceCommand):
+class CompleteTask(InstanceCommand, frozen=True, kw_only=True):
     """A person has done a user task. `instance` is the task's own id for a standalone task."""
 
     task: str
     variables: Variables = {}
 
 
-class ThrowTaskError(InstanceCommand):
+class ThrowTaskError(InstanceCommand, frozen=True, kw_only=True):
     """A BPMN error of a user task."""
 
     task: str
@@ -119,7 +119,7 @@ class ThrowTaskError(InstanceCommand):
     variables: Variables = {}
 
 
-class ThrowTaskEscalation(InstanceCommand):
+class ThrowTaskEscalation(InstanceCommand, frozen=True, kw_only=True):
     """A BPMN escalation of a user task."""
 
     task: str
@@ -127,7 +127,7 @@ class ThrowTaskEscalation(InstanceCommand):
     variables: Variables = {}
 
 
-class ChangeTask(InstanceCommand):
+class ChangeTask(InstanceCommand, frozen=True, kw_only=True):
     """Claim, unclaim, assign, delegate, resolve, update: new values of attributes (`events.TaskChanged.changes`).
 
     `operation`: claim, unclaim, assign, delegate, resolve, update, set_owner, set_priority, … (operation log,
@@ -139,7 +139,7 @@ class ChangeTask(InstanceCommand):
     variables: Variables = {}
 
 
-class ChangeIdentityLink(InstanceCommand):
+class ChangeIdentityLink(InstanceCommand, frozen=True, kw_only=True):
     """Adds or removes a candidate or other link of a task."""
 
     task: str
@@ -149,14 +149,14 @@ class ChangeIdentityLink(InstanceCommand):
     link_group: str | None = None
 
 
-class CreateTask(Command):
+class CreateTask(Command, frozen=True, kw_only=True):
     """A standalone task. `fields`: as `events.TaskCreated`. Result: its id."""
 
     fields: dict[str, Any]
     tenant: str | None = None
 
 
-class DeleteTask(InstanceCommand):
+class DeleteTask(InstanceCommand, frozen=True, kw_only=True):
     """Deletes a standalone task; `cascade` deletes its history as well."""
 
     task: str
@@ -164,7 +164,7 @@ class DeleteTask(InstanceCommand):
     reason: str | None = None
 
 
-class SetVariables(InstanceCommand):
+class SetVariables(InstanceCommand, frozen=True, kw_only=True):
     """Sets and removes variables at an execution, or at a task when `task`. Not `local`: Camunda's propagation rule, an
     existing variable is set where it is, a new one at the top."""
 
@@ -175,7 +175,7 @@ class SetVariables(InstanceCommand):
     local: bool = False
 
 
-class TriggerMessage(InstanceCommand):
+class TriggerMessage(InstanceCommand, frozen=True, kw_only=True):
     """The message `name` reaches the subscription of `execution` (already found). `local_variables` go to the scope that
     the event opens."""
 
@@ -185,7 +185,7 @@ class TriggerMessage(InstanceCommand):
     local_variables: Variables = {}
 
 
-class TriggerSignal(InstanceCommand):
+class TriggerSignal(InstanceCommand, frozen=True, kw_only=True):
     """The signal `name` reaches one subscription of this instance."""
 
     execution: str
@@ -194,7 +194,7 @@ class TriggerSignal(InstanceCommand):
     variables: Variables = {}
 
 
-class BroadcastSignal(Command):
+class BroadcastSignal(Command, frozen=True, kw_only=True):
     """The signal reaches every subscription in `receivers` ((instance id, subscription id), in order) and starts an instance
     of each of `starts` ((definition id, start event id))."""
 
@@ -204,7 +204,7 @@ class BroadcastSignal(Command):
     variables: Variables = {}
 
 
-class SignalExecution(InstanceCommand):
+class SignalExecution(InstanceCommand, frozen=True, kw_only=True):
     """Continues an execution that waits in a receive task or the like (`POST /execution/{id}/signal`)."""
 
     execution: str
@@ -212,14 +212,14 @@ class SignalExecution(InstanceCommand):
     signal_name: str | None = None
 
 
-class ExecuteJob(InstanceCommand):
+class ExecuteJob(InstanceCommand, frozen=True, kw_only=True):
     """Runs a job. `owner`: the node that leased it, None when a person asked."""
 
     job: str
     owner: str | None = None
 
 
-class FailJob(InstanceCommand):
+class FailJob(InstanceCommand, frozen=True, kw_only=True):
     """The unit that `ExecuteJob` began was dropped: takes a retry, writes the job log, opens the incident at 0."""
 
     job: str
@@ -229,7 +229,7 @@ class FailJob(InstanceCommand):
     owner: str | None = None
 
 
-class ChangeJob(InstanceCommand):
+class ChangeJob(InstanceCommand, frozen=True, kw_only=True):
     """Sets `retries`, `due_ms`, `priority`, `suspended` of a job. `cascade`: a new due date moves the following ones."""
 
     job: str
@@ -238,26 +238,26 @@ class ChangeJob(InstanceCommand):
     cascade: bool = False
 
 
-class DeleteJob(InstanceCommand):
+class DeleteJob(InstanceCommand, frozen=True, kw_only=True):
     """Deletes a job without executing it."""
 
     job: str
 
 
-class RecalculateJob(InstanceCommand):
+class RecalculateJob(InstanceCommand, frozen=True, kw_only=True):
     """Evaluates a timer's due date again, from now or from its creation."""
 
     job: str
     creation_date_based: bool = True
 
 
-class SetSuspension(InstanceCommand):
+class SetSuspension(InstanceCommand, frozen=True, kw_only=True):
     """Suspends or activates the instance."""
 
     suspended: bool
 
 
-class DeleteInstance(InstanceCommand):
+class DeleteInstance(InstanceCommand, frozen=True, kw_only=True):
     """Cancels the instance and the instances that it called."""
 
     reason: str | None = None
@@ -268,7 +268,7 @@ class DeleteInstance(InstanceCommand):
     fail_if_not_exists: bool = True
 
 
-class ModifyInstance(InstanceCommand):
+class ModifyInstance(InstanceCommand, frozen=True, kw_only=True):
     """Starts before, after or at places; cancels activity instances (Camunda 7 `POST …/modification`)."""
 
     instructions: tuple[StartInstruction, ...]
@@ -277,11 +277,11 @@ class ModifyInstance(InstanceCommand):
     annotation: str | None = None
 
 
-class EvaluateConditions(InstanceCommand):
+class EvaluateConditions(InstanceCommand, frozen=True, kw_only=True):
     """Variables of this instance were changed from outside: conditional events are evaluated again."""
 
 
-class CreateIncident(InstanceCommand):
+class CreateIncident(InstanceCommand, frozen=True, kw_only=True):
     """Opens an incident of a type of the caller's. Result: the incident's id."""
 
     execution: str
@@ -290,13 +290,13 @@ class CreateIncident(InstanceCommand):
     message: str | None = None
 
 
-class ResolveIncident(InstanceCommand):
+class ResolveIncident(InstanceCommand, frozen=True, kw_only=True):
     """Resolves an incident that a caller has opened."""
 
     incident: str
 
 
-class AnnotateIncident(InstanceCommand):
+class AnnotateIncident(InstanceCommand, frozen=True, kw_only=True):
     """Sets or clears (None) the note of an incident."""
 
     incident: str

@@ -69,6 +69,8 @@ class InstanceEnded(Event, frozen=True, tag=2):
     state: InstanceState
     reason: str | None = None
     end_activity: str | None = None
+    started_ms: int = 0
+    """When the instance started (its history row holds the duration)."""
 
 
 class SuspensionSet(Event, frozen=True, tag=3):
@@ -104,6 +106,14 @@ class ExecutionFolded(Event, frozen=True, tag=7):
 
     execution: str
     into: str
+    activity: str | None = None
+    """Where the moved path stands (None: in no activity of its own)."""
+    children: list[str] = []
+    """Executions that hang below the new place from now on."""
+    variables: list[str] = []
+    """Ids of the variables that moved; likewise tasks and incidents."""
+    tasks: list[str] = []
+    incidents: list[str] = []
 
 
 class ExecutionExpanded(Event, frozen=True, tag=8):
@@ -112,12 +122,22 @@ class ExecutionExpanded(Event, frozen=True, tag=8):
 
     scope: str
     execution: str
+    activity: str | None = None
+    """Where the moved path stands (None: in no activity of its own)."""
+    children: list[str] = []
+    """Executions that hang below the new place from now on."""
+    variables: list[str] = []
+    """Ids of the variables that moved; likewise tasks and incidents."""
+    tasks: list[str] = []
+    incidents: list[str] = []
 
 
 class ExecutionEnded(Event, frozen=True, tag=9):
     """The node is gone, with its variables."""
 
     execution: str
+    variables: list[str] = []
+    """Ids of the variables that ended with it."""
 
 
 class ExecutionKept(Event, frozen=True, tag=10):
@@ -165,6 +185,7 @@ class ActivityUpdated(Event, frozen=True, tag=13):
     called_instance: str | None = None
     task: str | None = None
     assignee: str | None = None
+    execution: str | None = None
 
 
 class PathPlaced(Event, frozen=True, tag=14):
@@ -175,6 +196,15 @@ class PathPlaced(Event, frozen=True, tag=14):
     activity: str | None
     flow: str | None
     phase: str
+
+
+class ExecutionRevived(Event, frozen=True, tag=15):
+    """A KEPT node acts again, as the SCOPE that it was: its compensation runs inside it."""
+
+    execution: str
+    parent: str | None = None
+    """Below which it acts."""
+    activity: str | None = None
 
 
 # ------------------------------------------------------------------------------------------ variables
@@ -207,6 +237,12 @@ class VariableRemoved(Event, frozen=True, tag=21):
     task: str | None = None
     scope_activity_instance: str | None = None
     revision: int = 0
+    type: str | None = None
+    """Type of the value that it had."""
+    source_activity_instance: str | None = None
+    """Where it was removed."""
+    execution: str | None = None
+    """For task variables: the task's execution."""
 
 
 # ------------------------------------------------------------------------------------------ user tasks
@@ -229,6 +265,8 @@ class TaskCreated(Event, frozen=True, tag=30):
     form_key: str | None = None
     parent_task: str | None = None
     form_ref: dict[str, Any] | None = None
+    user: str | None = None
+    """Who did it, if known (identity link log: assigner)."""
 
 
 class TaskChanged(Event, frozen=True, tag=31):
@@ -236,6 +274,10 @@ class TaskChanged(Event, frozen=True, tag=31):
 
     task: str
     changes: dict[str, Any]
+    before: dict[str, Any] = {}
+    """What the changed fields were; `assignee` and `owner` are enough, None may be left out."""
+    activity_instance: str | None = None
+    user: str | None = None
 
 
 class TaskEnded(Event, frozen=True, tag=32):
@@ -244,6 +286,8 @@ class TaskEnded(Event, frozen=True, tag=32):
     task: str
     reason: str
     started_ms: int = 0
+    variables: list[str] = []
+    """Ids of the task's own variables, which end with it."""
 
 
 class IdentityLinkAdded(Event, frozen=True, tag=33):
@@ -254,6 +298,8 @@ class IdentityLinkAdded(Event, frozen=True, tag=33):
     user: str | None = None
     group: str | None = None
     link: str = ""
+    by_user: str | None = None
+    """Who did it (identity link log: assigner)."""
 
 
 class IdentityLinkRemoved(Event, frozen=True, tag=34):
@@ -264,6 +310,8 @@ class IdentityLinkRemoved(Event, frozen=True, tag=34):
     user: str | None = None
     group: str | None = None
     link: str = ""
+    by_user: str | None = None
+    """Who did it (identity link log: assigner)."""
 
 
 # ------------------------------------------------------------------------------------------ external tasks
@@ -283,15 +331,22 @@ class ExternalTaskCreated(Event, frozen=True, tag=40):
 
 
 class ExternalTaskCompleted(Event, frozen=True, tag=41):
-    """The worker has completed it (success log)."""
+    """The worker has completed it (success log). From `activity` on: the task as it was, for its log row."""
 
     external_task: str
     worker: str | None
     log: str = ""
+    activity: str | None = None
+    execution: str | None = None
+    activity_instance: str | None = None
+    topic: str | None = None
+    priority: int = 0
+    retries: int | None = None
 
 
 class ExternalTaskFailed(Event, frozen=True, tag=42):
-    """The worker reported a failure (failure log). At `retries` 0 an incident follows."""
+    """The worker reported a failure (failure log). At `retries` 0 an incident follows. From `activity` on: the task as
+    it was; Camunda's failure log shows the retries from before the failure (None: never set)."""
 
     external_task: str
     worker: str | None
@@ -300,6 +355,12 @@ class ExternalTaskFailed(Event, frozen=True, tag=42):
     retries: int
     retry_at_ms: int | None = None
     log: str = ""
+    activity: str | None = None
+    execution: str | None = None
+    activity_instance: str | None = None
+    topic: str | None = None
+    priority: int = 0
+    retries_before: int | None = None
 
 
 class ExternalTaskRetriesSet(Event, frozen=True, tag=43):
@@ -317,11 +378,17 @@ class ExternalTaskPrioritySet(Event, frozen=True, tag=44):
 
 
 class ExternalTaskDeleted(Event, frozen=True, tag=45):
-    """It was canceled with its scope, or ended by a BPMN error (deletion log)."""
+    """It was canceled with its scope, or ended by a BPMN error (deletion log). From `activity` on: the task as it was."""
 
     external_task: str
     worker: str | None = None
     log: str = ""
+    activity: str | None = None
+    execution: str | None = None
+    activity_instance: str | None = None
+    topic: str | None = None
+    priority: int = 0
+    retries: int | None = None
 
 
 # ------------------------------------------------------------------------------------------ jobs
@@ -362,14 +429,23 @@ class JobCreated(Event, frozen=True, tag=50):
 
 
 class JobExecuted(Event, frozen=True, tag=51):
-    """The job ran and is gone (success log)."""
+    """The job ran and is gone (success log). From `kind` on: the job as it was, for its log row."""
 
     job: str
     log: str = ""
+    kind: JobKind | None = None
+    execution: str | None = None
+    activity: str | None = None
+    priority: int = 0
+    configuration: str | None = None
+    job_definition: str | None = None
+    retries: int = 0
+    due_ms: int | None = None
 
 
 class JobFailed(Event, frozen=True, tag=52):
-    """The job's unit was dropped (failure log). `retries` is what is left."""
+    """The job's unit was dropped (failure log). `retries` is what is left. From `kind` on: the job as it was; Camunda's
+    failure log shows the retries and due date from before the failure."""
 
     job: str
     message: str | None
@@ -378,13 +454,29 @@ class JobFailed(Event, frozen=True, tag=52):
     failed_activity: str | None = None
     due_ms: int | None = None
     log: str = ""
+    kind: JobKind | None = None
+    execution: str | None = None
+    activity: str | None = None
+    priority: int = 0
+    configuration: str | None = None
+    job_definition: str | None = None
+    retries_before: int = 0
+    due_before_ms: int | None = None
 
 
 class JobDeleted(Event, frozen=True, tag=53):
-    """The job was canceled (deletion log)."""
+    """The job was canceled (deletion log). From `kind` on: the job as it was, for its log row."""
 
     job: str
     log: str = ""
+    kind: JobKind | None = None
+    execution: str | None = None
+    activity: str | None = None
+    priority: int = 0
+    configuration: str | None = None
+    job_definition: str | None = None
+    retries: int = 0
+    due_ms: int | None = None
 
 
 class JobChanged(Event, frozen=True, tag=54):
@@ -477,6 +569,7 @@ AnyEvent = (
     | ExecutionExpanded
     | ExecutionEnded
     | ExecutionKept
+    | ExecutionRevived
     | ActivityStarted
     | ActivityEnded
     | ActivityUpdated

@@ -14,11 +14,11 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
     """Common form of questions."""
 
 
-class Pause(Question):
+class Pause(Question, frozen=True, kw_only=True):
     """The unit has made 1,000 transitions: let others run. Answer: None."""
 
 
-class FindDefinition(Question):
+class FindDefinition(Question, frozen=True, kw_only=True):
     """Which definition does a call activity call? Answer: `engine.definition.Definition`, or None when there is none.
 
     `binding`: latest, deployment, version, versionTag. `tenant`: None means without tenant."""
@@ -32,19 +32,19 @@ class FindDefinition(Question):
     """Id of the calling definition (binding `deployment`)."""
 
 
-class LoadDefinition(Question):
+class LoadDefinition(Question, frozen=True, kw_only=True):
     """The definition with this id. Answer: Definition."""
 
     id: str
 
 
-class LoadInstance(Question):
+class LoadInstance(Question, frozen=True, kw_only=True):
     """Another live instance (called or calling). It belongs to this unit from then on. Answer: `state.Instance` or None."""
 
     id: str
 
 
-class FindSignalReceivers(Question):
+class FindSignalReceivers(Question, frozen=True, kw_only=True):
     """Who waits for this signal? Answer: (receivers, starts): tuples of (instance id, subscription id) and of
     (definition id, start event id), in order of creation."""
 
@@ -52,7 +52,7 @@ class FindSignalReceivers(Question):
     tenant: str | None = None
 
 
-class RunScript(Question):
+class RunScript(Question, frozen=True, kw_only=True):
     """Answer: `expr.script.ScriptResult`; may raise ScriptFailed.
 
     `names`: `expr.script.ScriptScope`, answers what the script reads."""
@@ -64,14 +64,14 @@ class RunScript(Question):
     resource: str | None = None
 
 
-class LoadResource(Question):
+class LoadResource(Question, frozen=True, kw_only=True):
     """The text of a resource of the definition's deployment (`camunda:resource`). Answer: str or None."""
 
     definition: str
     name: str
 
 
-class CallDelegate(Question):
+class CallDelegate(Question, frozen=True, kw_only=True):
     """A registered Python callable stands for `camunda:class`, `delegateExpression` or a bean. Answer: `DelegateResult`;
     DelegateMissing when nobody has registered `name`."""
 
@@ -83,7 +83,7 @@ class CallDelegate(Question):
     fields: dict[str, TypedValue] = {}
 
 
-class EvaluateDecision(Question):
+class EvaluateDecision(Question, frozen=True, kw_only=True):
     """A business rule task's decision. Answer: the decision's result; may raise a Failure."""
 
     key: str

@@ -19,10 +19,10 @@ TEXT_CHARS_MAX = 4_000_000
 DEPTH_MAX = 200
 """Deepest nesting of a value that an expression may print, copy or make; far below Python's own limit."""
 
-INTEGERS = frozenset((int, Integer, Short))
-NUMBERS = frozenset((int, Integer, Short, float))
-LISTS = frozenset((list, tuple, JsonList))
-MAPS = frozenset((dict, JsonDict))
+INTEGERS: frozenset[type] = frozenset((int, Integer, Short))
+NUMBERS: frozenset[type] = frozenset((int, Integer, Short, float))
+LISTS: frozenset[type] = frozenset((list, tuple, JsonList))
+MAPS: frozenset[type] = frozenset((dict, JsonDict))
 
 
 class Kind(enum.Enum):

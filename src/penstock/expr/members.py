@@ -4,6 +4,7 @@ A table maps a Java method's name to (function, fewest arguments, most arguments
 arguments, coerces them as JUEL does for Java's parameter types, and bounds what it makes.
 """
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -332,11 +333,12 @@ def get_property(base: Any, name: Any) -> Any:
         position = _position(name)
         return base[position] if 0 <= position < len(base) else None
     key = to_string(name)
-    table = base.properties if isinstance(base, HostObject) else _PROPERTIES.get(kind, _NONE)
+    host = isinstance(base, HostObject)
+    table: Mapping[str, Any] = base.properties if host else _PROPERTIES.get(kind, _NONE)
     read = table.get(key)
     if read is None:
         raise Problem(f"Could not find property {key[:100]} in {java_class(base)}", Kind.PROPERTY)
-    return read() if isinstance(base, HostObject) else read(base)
+    return read() if host else read(base)
 
 
 def invoke(base: Any, name: str, args: list[Any]) -> Any:
@@ -355,7 +357,7 @@ def invoke(base: Any, name: str, args: list[Any]) -> Any:
     return _no_method(base, name, args)
 
 
-def _getter(table: Any, name: str) -> Any:
+def _getter(table: Mapping[str, Any], name: str) -> Any:
     """JavaBeans: `getX()` and `isX()` read the property `x`."""
     for prefix in ("get", "is"):
         if name.startswith(prefix) and len(name) > len(prefix):

@@ -24,7 +24,8 @@ def from_ms(ms: int) -> datetime:
 
 def to_ms(moment: datetime) -> int:
     """Milliseconds since the epoch, rounded down."""
-    return (moment - EPOCH) // _MILLISECOND
+    elapsed: timedelta = moment - EPOCH
+    return elapsed // _MILLISECOND
 
 
 def shift_months(moment: datetime, months: int) -> datetime:

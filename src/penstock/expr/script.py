@@ -18,13 +18,14 @@ from penstock.expr.host import HostObject, Resolver
 
 _JAVASCRIPT = frozenset({"javascript", "ecmascript", "js", "nashorn", "graal.js", "graaljs"})
 
-_NAME = re.compile(r"(?:(?<![\w$.])|(?<=\.\.\.))[^\W\d][\w$]*|(?<![\w$.])\$[\w$]+")
-_RESERVED = frozenset(
-    "await break case catch class const continue debugger default delete do else enum export extends false finally for "
-    "function if import in instanceof let new null of return static super switch this throw true try typeof undefined "
-    "var void while with yield arguments Array Boolean Date Error Infinity JSON Math NaN Number Object RegExp String "
-    "parseFloat parseInt isNaN isFinite".split()
-)
+_NAME = re.compile(r"(?:(?<![\w$.])|(?<=\.\.\.)|(?<=[tT]his\.))[^\W\d][\w$]*|(?<![\w$.])\$[\w$]+")
+_WORDS = """
+await break case catch class const continue debugger default delete do else enum export extends false finally for
+function if import in instanceof let new null of return static super switch this throw true try typeof undefined
+var void while with yield arguments Array Boolean Date Error Infinity JSON Math NaN Number Object RegExp String
+parseFloat parseInt isNaN isFinite
+"""
+_RESERVED = frozenset(_WORDS.split())
 
 _VARIABLE_WRITES: Mapping[str, tuple[int, int]] = {
     "setVariable": (2, 2),

@@ -44,7 +44,7 @@ class TypedValue(msgspec.Struct, frozen=True, array_like=True, omit_defaults=Tru
     """A variable's value as it is stored, sent and logged. `type` is one of the names in the table above."""
 
     type: str
-    value: bool | int | float | str | bytes | None = None
+    value: Any = None
     info: dict[str, Any] | None = None
     transient: bool = False
 

@@ -36,7 +36,7 @@ class TimerKind(StrEnum):
     CYCLE = "timeCycle"
 
 
-class Parameter(Record):
+class Parameter(Record, frozen=True):
     """A value that is made when the engine needs it: one of text, script, list or map.
 
     `camunda:inputParameter`, `camunda:outputParameter`, entries of their lists and maps, and injected fields.
@@ -47,9 +47,11 @@ class Parameter(Record):
     script: "ScriptSource | None" = None
     items: "tuple[Parameter, ...] | None" = None
     entries: "tuple[Parameter, ...] | None" = None
+    literal: bool = False
+    """`text` is taken as it stands, even with `${…}` in it (`stringValue` of an injected field)."""
 
 
-class ScriptSource(Record):
+class ScriptSource(Record, frozen=True):
     """A script: its language (`scriptFormat`, lower case) and its text, or the resource that holds it."""
 
     language: str
@@ -57,7 +59,7 @@ class ScriptSource(Record):
     resource: str | None = None
 
 
-class Implementation(Record):
+class Implementation(Record, frozen=True):
     """How a service task, send task, business rule task or message throw event is carried out. At most one is set."""
 
     class_name: str | None = None
@@ -80,7 +82,7 @@ class Implementation(Record):
     fields: tuple[Parameter, ...] = ()
 
 
-class VariableMapping(Record):
+class VariableMapping(Record, frozen=True):
     """`camunda:in` or `camunda:out`; exactly one of source, source_expression, business_key, all_variables is set."""
 
     source: str | None = None
@@ -91,7 +93,7 @@ class VariableMapping(Record):
     local: bool = False
 
 
-class Trigger(Record):
+class Trigger(Record, frozen=True):
     """One event definition of an event."""
 
     kind: TriggerKind
@@ -119,7 +121,7 @@ class Trigger(Record):
     """`camunda:async` of a signal throw event."""
 
 
-class Listener(Record):
+class Listener(Record, frozen=True):
     """`camunda:executionListener` or `camunda:taskListener`. One of class_name, expression, delegate_expression, script."""
 
     event: str
@@ -133,7 +135,7 @@ class Listener(Record):
     """The timer of a task listener for the event `timeout`."""
 
 
-class Loop(Record):
+class Loop(Record, frozen=True):
     """`multiInstanceLoopCharacteristics` (BPMN 2.0.2 §10.3.8)."""
 
     sequential: bool = False
@@ -147,7 +149,7 @@ class Loop(Record):
     retry_cycle: str | None = None
 
 
-class CalledElement(Record):
+class CalledElement(Record, frozen=True):
     """What a call activity calls and what it passes."""
 
     called_element: str | None = None
@@ -162,7 +164,7 @@ class CalledElement(Record):
     variable_mapping_delegate_expression: str | None = None
 
 
-class FormField(Record):
+class FormField(Record, frozen=True):
     """A field of `camunda:formData`."""
 
     id: str
@@ -176,7 +178,7 @@ class FormField(Record):
     """(name, config) of each `camunda:constraint`."""
 
 
-class FormSpec(Record):
+class FormSpec(Record, frozen=True):
     """The form of a user task or start event."""
 
     form_key: str | None = None
@@ -187,7 +189,7 @@ class FormSpec(Record):
     business_key_field: str | None = None
 
 
-class UserTaskSpec(Record):
+class UserTaskSpec(Record, frozen=True):
     """What `camunda:` says of a user task; every text may hold expressions."""
 
     assignee: str | None = None
@@ -199,7 +201,7 @@ class UserTaskSpec(Record):
     listeners: tuple[Listener, ...] = ()
 
 
-class ErrorDefinition(Record):
+class ErrorDefinition(Record, frozen=True):
     """`camunda:errorEventDefinition` of an external task: when `expression` holds, the BPMN error `code` is thrown."""
 
     expression: str
@@ -207,14 +209,14 @@ class ErrorDefinition(Record):
     error_message: str | None = None
 
 
-class Condition(Record):
+class Condition(Record, frozen=True):
     """The condition of a sequence flow: an expression, or a script when `script` is set."""
 
     text: str = ""
     script: ScriptSource | None = None
 
 
-class Flow(Record):
+class Flow(Record, frozen=True):
     """A sequence flow."""
 
     id: str
@@ -226,7 +228,7 @@ class Flow(Record):
     line: int = 0
 
 
-class Node(Record):
+class Node(Record, frozen=True):
     """A flow node: event, activity or gateway. `kind` is the BPMN element's local name (`userTask`, `startEvent`, …)."""
 
     id: str
@@ -279,7 +281,7 @@ class Node(Record):
         return self.triggers[0] if self.triggers else None
 
 
-class Process(Record):
+class Process(Record, frozen=True):
     """One executable process of a BPMN file."""
 
     id: str
@@ -304,7 +306,7 @@ class Process(Record):
     line: int = 0
 
 
-class BpmnFile(Record):
+class BpmnFile(Record, frozen=True):
     """One BPMN file: its executable processes in document order, and what it warns of."""
 
     processes: tuple[Process, ...]

@@ -98,15 +98,20 @@ class Document:
         self.root = root
         self._data = data
         self._encoding = encoding
-        self._positions: list[tuple[int, int]] | None = None
+        self._positions: list[tuple[int, int]] = []
+        self._rest: Iterator[tuple[int, int]] | None = None
 
     def position(self, element: Element) -> tuple[int, int]:
         """Line and column (from 1) right after the element's start tag, as a SAX locator reports them."""
-        if self._positions is None:
-            self._positions = _positions(self._data.decode(self._encoding, "replace"))
-        if element.index < len(self._positions):
-            return self._positions[element.index]
-        return element.line, 0
+        if self._rest is None:
+            self._rest = _positions(self._data.decode(self._encoding, "replace"))
+        found = self._positions
+        while len(found) <= element.index:
+            place = next(self._rest, None)
+            if place is None:
+                return element.line, 0
+            found.append(place)
+        return found[element.index]
 
 
 _MARKUP = re.compile(
@@ -116,8 +121,8 @@ _PROLOG = re.compile(rb"(?:\s+|<\?.*?\?>|<!--.*?-->)*", re.DOTALL)
 _BOMS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
 
-def _positions(text: str) -> list[tuple[int, int]]:
-    found = []
+def _positions(text: str) -> Iterator[tuple[int, int]]:
+    """Where each start tag ends, in document order."""
     line, line_start, seen = 1, 0, 0
     for match in _MARKUP.finditer(text):
         if match["start"] is None:
@@ -128,8 +133,7 @@ def _positions(text: str) -> list[tuple[int, int]]:
             line += breaks
             line_start = text.rindex("\n", seen, end) + 1
         seen = end
-        found.append((line, end - line_start + 1))
-    return found
+        yield line, end - line_start + 1
 
 
 def read_xml(data: bytes) -> Document:
@@ -176,35 +180,36 @@ def _doctype(line: int) -> XmlRefused:
 
 def _convert(source: Any) -> Element:
     root: Element | None = None
-    stack: list[tuple[Any, Element | None, int]] = [(source, None, 1)]
+    open_elements: list[Element] = []
+    texts: list[list[str]] = []
     count = 0
-    while stack:
-        node, parent, depth = stack.pop()
+    for event, node in etree.iterwalk(source, events=("start", "end")):
+        if event == "end":
+            element = open_elements.pop()
+            pieces = texts.pop()
+            if len(pieces) > 1:
+                element.text = "".join(pieces)
+            if node.tail and texts:
+                texts[-1].append(node.tail)
+            continue
         tag = node.tag
-        if not isinstance(tag, str):
-            raise XmlRefused("Entity references are not allowed.", node.sourceline or 0)
         line = node.sourceline or 0
+        if not isinstance(tag, str):
+            raise XmlRefused("Entity references are not allowed.", line)
         if count >= ELEMENTS_MAX:
             raise XmlRefused(f"The file has more than {ELEMENTS_MAX} elements.", line)
-        if depth > DEPTH_MAX:
+        if len(open_elements) >= DEPTH_MAX:
             raise XmlRefused(f"Elements are nested deeper than {DEPTH_MAX}.", line)
         uri, name = tag[1:].split("}", 1) if tag[0] == "{" else ("", tag)
         element = Element(uri, name, line, count, node.text or "", node)
         count += 1
-        if node.attrib:
-            _attributes(element, node)
-        if parent is None:
-            root = element
+        _attributes(element, node)
+        if open_elements:
+            open_elements[-1].children.append(element)
         else:
-            parent.children.append(element)
-        if len(node):
-            tails = [element.text]
-            for child in node:
-                if child.tail:
-                    tails.append(child.tail)
-            if len(tails) > 1:
-                element.text = "".join(tails)
-            stack.extend((child, element, depth + 1) for child in reversed(node))
+            root = element
+        open_elements.append(element)
+        texts.append([element.text])
     if root is None:
         raise XmlRefused("The file has no root element.")
     return root

@@ -35,12 +35,20 @@ class Type(StrEnum):
     JSON = "json"
 
 
+PREFIX_CHARACTERS = 256
+"""How much of a long text an index holds."""
+
+
 class Index(msgspec.Struct, frozen=True):
-    """A secondary index. `where_null` / `where_not_null`: a partial index on rows whose column is (not) null."""
+    """A secondary index. `where_null` / `where_not_null`: a partial index on rows whose column is (not) null.
+    `descending`: which of the columns are in descending order. `prefix`: of which only the first PREFIX_CHARACTERS are
+    in the index, because their text may be longer than what PostgreSQL can index (2,704 bytes)."""
 
     columns: tuple[str, ...]
     where_null: str | None = None
     where_not_null: str | None = None
+    descending: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -74,7 +82,8 @@ READY = (
         _OF_INSTANCE
         + " execution_id activity_id activity_instance_id version_tag topic priority:int retries:int error_message"
         " error_details worker_id lock_expires_ms:int suspended:bool business_key created_ms:int properties:json",
-        Index(("topic", "priority", "created_ms")),
+        Index(("topic", "priority", "created_ms"), descending=("priority",)),
+        Index(("topic", "created_ms")),
         Index(("instance_id",)),
         Index(("worker_id",), where_not_null="worker_id"),
     ),
@@ -86,6 +95,7 @@ READY = (
         " exclusive:bool suspended:bool created_ms:int message stacktrace failed_activity_id lease_owner"
         " lease_expires_ms:int cycle repeat_left:int flow payload:json failure_log_id",
         Index(("due_ms",), where_null="lease_owner"),
+        Index(("lease_expires_ms",), where_not_null="lease_owner"),
         Index(("instance_id",)),
         Index(("definition_id",)),
     ),
@@ -172,7 +182,7 @@ VIEWS = (
         " activity_instance_id state live:bool created_ms:int removal_ms:int revision:int",
         Index(("instance_id",)),
         Index(("task_id",), where_not_null="task_id"),
-        Index(("name", "text_value")),
+        Index(("name", "text_value"), prefix=("text_value",)),
     ),
     _instance_table(
         "detail",

@@ -18,6 +18,7 @@ for a parent that has died meanwhile. Values pass through as text: only JavaScri
 """
 
 import contextlib
+import importlib
 import os
 import pathlib
 import signal
@@ -32,7 +33,7 @@ DEPTH_MAX = 200
 LINES_MAX = 100
 LINE_MAX = 1000
 PRELUDE_FROM_LINE = 5000
-"""The prelude's lines begin here, so that the parent can tell its stack frames from the script's."""
+"""The lines of our own scripts begin here, so that the parent can tell its stack frames from the script's."""
 
 
 def read_exactly(count: int) -> bytes:
@@ -62,26 +63,30 @@ def write_frame(kind: bytes, rest: bytes = b"") -> None:
         os._exit(0)
 
 
+def read_script(name: str) -> str:
+    """One of our own scripts, in lines that no other script has."""
+    text = (pathlib.Path(__file__).parent / name).read_text(encoding="utf-8")
+    return "\n" * PRELUDE_FROM_LINE + text
+
+
 class Sandbox:
     """One fresh JavaScript runtime: used for one script, then dropped with everything in it."""
 
-    def __init__(self, engine: Any, prelude: str, memory_bytes: int, message_bytes: int) -> None:
+    def __init__(self, engine: Any, prelude: str, spin: str, memory_bytes: int, message_bytes: int) -> None:
         self.engine, self.memory_bytes, self.message_bytes = engine, memory_bytes, message_bytes
         self.context = engine.Context()
         self.context.set_memory_limit(memory_bytes)
         self.context.set_max_stack_size(STACK_BYTES)
         self.context.add_callable("__ask", self.ask)
-        self.evaluate = self.context.eval(prelude)
-        self.prepare = self.context.eval(
-            "(make, ask, ...rest) => { delete globalThis.__ask; return make(ask, ...rest) }"
-        )
-        self.evaluate = self.prepare(self.evaluate, self.context.get("__ask"), DEPTH_MAX, LINES_MAX, LINE_MAX)
+        make = self.context.eval(prelude)
+        prepare = self.context.eval("(make, ask, ...rest) => { delete globalThis.__ask; return make(ask, ...rest) }")
+        self.evaluate = prepare(make, self.context.get("__ask"), spin, DEPTH_MAX, LINES_MAX, LINE_MAX)
 
     def ask(self, question: str) -> str:
         """Called by JavaScript; must not raise."""
         data = question.encode()
         if len(data) > self.message_bytes:
-            return '{"error":"a value is larger than the limit of %d bytes"}' % self.message_bytes
+            return f'{{"error":"a value is larger than the limit of {self.message_bytes} bytes"}}'
         write_frame(b"Q", data)
         _, answer = read_frame()
         return answer.decode()
@@ -126,14 +131,13 @@ def confine(memory_bytes: int) -> None:
 def main() -> None:
     library, memory_bytes, message_bytes, time_limit_ms = sys.argv[1], *(int(text) for text in sys.argv[2:5])
     sys.path.append(library)
-    import _quickjs
+    engine = importlib.import_module("_quickjs")
 
-    text = (pathlib.Path(__file__).parent / "prelude.js").read_text(encoding="utf-8")
-    prelude = "\n" * PRELUDE_FROM_LINE + text
+    prelude, spin = read_script("prelude.js"), read_script("spin.js")
     confine(memory_bytes)
     write_frame(b"H")
     while True:
-        sandbox = Sandbox(_quickjs, prelude, memory_bytes, message_bytes)
+        sandbox = Sandbox(engine, prelude, spin, memory_bytes, message_bytes)
         _, frame = read_frame()
         if hasattr(signal, "setitimer"):
             signal.setitimer(signal.ITIMER_REAL, time_limit_ms / 1000 + 2)

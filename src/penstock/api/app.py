@@ -1,0 +1,269 @@
+"""The ASGI application: routes, limits, content negotiation, CORS, probes.
+
+Hand-made on raw ASGI because start, fetchAndLock, complete and message are most of the traffic and a framework costs
+them more than their own work does. Mounted at `/engine-rest` and `/engine-rest/engine/default`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from urllib.parse import unquote
+
+import structlog
+
+from penstock.api import pages, problems
+from penstock.api.deployment import routes as deployment
+from penstock.api.external_task import routes as external_task
+from penstock.api.http import NO_CONTENT, Receive, Request, Response, Route, Scope, Send, json, read_body
+from penstock.api.message import routes as message
+from penstock.api.process_definition import routes as process_definition
+from penstock.api.signal import routes as signal
+from penstock.api.system import routes as system
+from penstock.base.errors import PenstockError
+from penstock.runtime.protocol import Engine
+
+ROOT = "engine-rest"
+ENGINE_NAME = "default"
+
+RESOURCES: tuple[Sequence[Route], ...] = (
+    system.ROUTES,
+    deployment.ROUTES,
+    process_definition.ROUTES,
+    external_task.ROUTES,
+    message.ROUTES,
+    signal.ROUTES,
+)
+"""Every resource below `/engine-rest`: one row each."""
+
+_log = structlog.get_logger("penstock.api")
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+_ALLOWED = b"GET, POST, PUT, DELETE, OPTIONS, HEAD"
+
+
+class Node:
+    """One segment of the paths: what follows literally, what follows any segment, and the routes that end here."""
+
+    __slots__ = ("any", "literal", "routes")
+
+    def __init__(self) -> None:
+        self.literal: dict[str, Node] = {}
+        self.any: Node | None = None
+        self.routes: dict[str, Route] = {}
+
+
+class Router:
+    """Finds routes. A literal segment wins over a parameter, whatever the methods are (as in JAX-RS)."""
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._root = Node()
+        for route in routes:
+            at = self._root
+            for segment in route.path.strip("/").split("/"):
+                if segment.startswith("{"):
+                    at.any = at.any or Node()
+                    at = at.any
+                else:
+                    at = at.literal.setdefault(segment, Node())
+            if route.method in at.routes:
+                raise ValueError(f"two routes answer {route.method} {route.path}")
+            at.routes[route.method] = route
+
+    def find(self, segments: Sequence[str]) -> tuple[dict[str, Route], list[str]] | None:
+        """The routes of this path by method, and the values of its parameters; None: no such path."""
+        values: list[str] = []
+        found = _descend(self._root, segments, 0, values)
+        return None if found is None else (found, values)
+
+
+def _descend(at: Node, segments: Sequence[str], index: int, values: list[str]) -> dict[str, Route] | None:
+    if index == len(segments):
+        return at.routes or None
+    segment = segments[index]
+    literal = at.literal.get(segment)
+    if literal is not None:
+        found = _descend(literal, segments, index + 1, values)
+        if found is not None:
+            return found
+    if at.any is not None:
+        values.append(segment)
+        found = _descend(at.any, segments, index + 1, values)
+        if found is not None:
+            return found
+        values.pop()
+    return None
+
+
+class App:
+    """The ASGI application over one node. `any_origin`: browsers of any origin may call when the server is on loopback."""
+
+    def __init__(self, engine: Engine, routes: Iterable[Route], *, any_origin: bool = True) -> None:
+        self.engine = engine
+        self._router = Router(routes)
+        self._bytes_max = engine.settings.payload_bytes_max
+        self._any_origin = any_origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "lifespan":
+            await _lifespan(receive, send)
+        elif kind == "http":
+            await self._http(scope, receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        request = Request(self.engine, scope, receive, headers)
+        try:
+            response = await self._answer(request, receive)
+        except PenstockError as error:
+            response = refusal(problems.of(error))
+        except ConnectionError:
+            return
+        except Exception:
+            _log.exception("defect", method=scope["method"], path=scope["path"])
+            response = refusal(problems.internal())
+        await _send(scope, send, response, self._cors(scope, headers))
+
+    async def _answer(self, request: Request, receive: Receive) -> Response:
+        segments = _segments(request.scope)
+        if not segments or segments[0] != ROOT:
+            return self._outside(request, segments)
+        if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
+            return Response(200)
+        found = self._router.find(_within_engine(segments))
+        if found is None:
+            raise problems.not_found()
+        routes, values = found
+        method = request.method
+        route = routes.get(method)
+        if route is None:
+            if method == "OPTIONS":
+                return Response(200, headers=((b"allow", _allow(routes)),))
+            route = routes.get("GET") if method == "HEAD" else None
+            if route is None:
+                headers = ((b"allow", _allow(routes)),)
+                raise problems.http(405, "NotAllowedException", "Method Not Allowed", headers)
+        _negotiate(request, route)
+        if method != "GET" or b"content-length" in request.headers or b"transfer-encoding" in request.headers:
+            request.content = await read_body(receive, request.headers, self._bytes_max)
+        result = await route.handler(request, *values)
+        if result is None:
+            return NO_CONTENT
+        return result if isinstance(result, Response) else json(result)
+
+    def _outside(self, request: Request, segments: Sequence[str]) -> Response:
+        page = pages.PAGES.get("/".join(segments))
+        if page is None:
+            raise problems.not_found()
+        if request.method not in ("GET", "HEAD"):
+            raise problems.http(405, "NotAllowedException", "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
+        return page(request)
+
+    def _cors(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Sequence[tuple[bytes, bytes]]:
+        origin = headers.get(b"origin")
+        if origin is None or not self._any_origin or (scope.get("server") or ("",))[0] not in _LOOPBACK:
+            return ()
+        allowed = [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
+        if b"access-control-request-method" in headers:
+            allowed.append((b"access-control-allow-methods", _ALLOWED))
+            asked = headers.get(b"access-control-request-headers")
+            if asked:
+                allowed.append((b"access-control-allow-headers", asked))
+            allowed.append((b"access-control-max-age", b"600"))
+        return allowed
+
+
+def create_app(engine: Engine, *, any_origin: bool = True) -> App:
+    """The REST API of `engine` as an ASGI application. Starting and stopping the node is the caller's business."""
+    return App(engine, (route for routes in RESOURCES for route in routes), any_origin=any_origin)
+
+
+def refusal(problem: problems.Problem) -> Response:
+    """The answer `{type, message, code}`."""
+    response = json(problem.body(), problem.status)
+    response.headers = problem.headers
+    return response
+
+
+def _segments(scope: Scope) -> list[str]:
+    """The path's segments, each decoded on its own so that an encoded slash stays in its segment."""
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    text = raw.partition(b"?")[0].decode("latin-1")
+    segments = [segment for segment in text.split("/") if segment]
+    return [unquote(segment) for segment in segments] if "%" in text else segments
+
+
+def _within_engine(segments: list[str]) -> list[str]:
+    """Segments below `/engine-rest[/engine/{name}]`. Raises 400 for an unknown engine (but its version is answered)."""
+    if len(segments) < 3 or segments[1] != "engine":
+        return segments[1:]
+    rest = segments[3:]
+    if not rest or rest[0] == "engine":
+        raise problems.not_found()
+    if segments[2] != ENGINE_NAME and rest != ["version"]:
+        raise problems.invalid(400, "No process engine available")
+    return rest
+
+
+def _allow(routes: Mapping[str, Route]) -> bytes:
+    methods = {*routes, "OPTIONS", *(("HEAD",) if "GET" in routes else ())}
+    return ", ".join(sorted(methods)).encode()
+
+
+def _negotiate(request: Request, route: Route) -> None:
+    """Refuses a body of the wrong media type (415) and an `Accept` that nothing fits (406)."""
+    stated = request.headers.get(b"content-type")
+    if stated is not None and route.consumes is not None and request.method in ("POST", "PUT", "PATCH"):
+        media = stated.split(b";", 1)[0].strip().lower().decode("latin-1")
+        if media != route.consumes:
+            raise problems.http(415, "NotSupportedException", "Unsupported Media Type")
+    accept = request.headers.get(b"accept")
+    if route.produces is None:
+        return
+    if accept is None or accept == b"*/*":
+        request.accepted = route.produces[0]
+        return
+    chosen = _acceptable(accept.decode("latin-1"), route.produces)
+    if chosen is None:
+        raise problems.http(406, "NotAcceptableException", "Not Acceptable")
+    request.accepted = chosen
+
+
+def _acceptable(accept: str, produces: Sequence[str]) -> str | None:
+    """The best of `produces` for an `Accept` header (RFC 9110 §12.5.1); None: none of them."""
+    best: tuple[float, int, str] | None = None
+    for item in accept.split(","):
+        media, _, options = item.strip().partition(";")
+        weight = 1.0
+        for option in options.split(";"):
+            name, _, value = option.strip().partition("=")
+            if name == "q":
+                try:
+                    weight = float(value)
+                except ValueError:
+                    weight = 0.0
+        wanted = media.strip().lower()
+        for rank, offered in enumerate(produces):
+            fits = wanted in ("*/*", "*", offered) or (wanted.endswith("/*") and offered.startswith(wanted[:-1]))
+            if fits and weight > 0 and (best is None or (weight, -rank) > best[:2]):
+                best = (weight, -rank, offered)
+    return None if best is None else best[2]
+
+
+async def _send(scope: Scope, send: Send, response: Response, cors: Sequence[tuple[bytes, bytes]]) -> None:
+    body = response.body
+    headers = [*response.headers, *cors]
+    if response.type is not None:
+        headers.append((b"content-type", response.type.encode("latin-1")))
+    if response.status != 204:
+        headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        event: Any = await receive()
+        await send({"type": f"{event['type']}.complete"})
+        if event["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,5 @@
+"""Routes."""
+
+from penstock.api.http import Route
+
+ROUTES: tuple[Route, ...] = ()

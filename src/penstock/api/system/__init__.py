@@ -1,0 +1,1 @@
+"""The engine itself: version, engines, schema log, telemetry, metrics."""

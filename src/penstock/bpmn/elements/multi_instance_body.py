@@ -1,0 +1,154 @@
+"""Multi-instance activities (BPMN 2.0.2 §10.3.8, §13.3.7): the body around the instances (Camunda 7
+`ParallelMultiInstanceActivityBehavior`, `SequentialMultiInstanceActivityBehavior`)."""
+
+from typing import Any
+
+from penstock.base.errors import Failure
+from penstock.engine import tree
+from penstock.engine.behavior import ElementKind, Maybe, Steps
+from penstock.engine.cancel import cancel
+from penstock.engine.definition import Activity
+from penstock.engine.state import Execution
+from penstock.engine.unit import Run, operation
+from penstock.engine.variables import condition_holds, evaluate, set_local, store
+from penstock.expr.values import OpaqueObject, TypedValue, to_native
+
+
+class MultiInstanceBody(ElementKind):
+    """Makes the instances, counts them, and goes on when all, or enough, are done."""
+
+    name = "multiInstanceBody"
+    composite = True
+
+    def enter(self, run: Run, x: Execution, a: Activity) -> Maybe:
+        assert a.loop is not None and a.inner is not None
+        values = self._collection(run, x, a)
+        count = len(values) if values is not None else self._cardinality(run, x, a)
+        if count < 0:
+            raise Failure(
+                f"Invalid number of instances: must be non-negative integer value, but was {count}", element_id=a.id
+            )
+        _count(run, x, "nrOfInstances", count)
+        _count(run, x, "nrOfCompletedInstances", 0)
+        if a.loop.sequential:
+            _count(run, x, "nrOfActiveInstances", min(count, 1))
+            if count:
+                self._perform(run, x, a, 0, values)
+        else:
+            _count(run, x, "nrOfActiveInstances", count)
+            paths = [tree.add_path(run, x) for _ in range(count)]
+            for number in range(count - 1, -1, -1):
+                run.push("perform_instance", paths[number], a, number, values)
+        if not count:
+            run.leave(x)
+        return None
+
+    def _cardinality(self, run: Run, x: Execution, a: Activity) -> int:
+        assert a.loop is not None
+        value = evaluate(run, a.loop.cardinality or "", x)
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return int(value)
+        if isinstance(value, str):
+            try:
+                return int(value)
+            except ValueError:
+                pass
+        raise Failure(
+            f"Could not resolve expression as the number of instances: '{a.loop.cardinality}' gives {value!r}, expected a "
+            "positive integer",
+            element_id=a.id,
+        )
+
+    def _collection(self, run: Run, x: Execution, a: Activity) -> list[Any] | None:
+        assert a.loop is not None
+        text = a.loop.collection
+        if text is None:
+            return None
+        if "{" in text:
+            value = evaluate(run, text, x)
+        else:
+            value = _named(run, x, text, a)
+        if isinstance(value, str):
+            value = _named(run, x, value, a)
+        if isinstance(value, dict):
+            value = list(value.values())
+        if not isinstance(value, list | tuple):
+            data = getattr(value, "data", None)
+            if not isinstance(data, list):
+                shown = "an object in an unknown format" if isinstance(value, OpaqueObject) else repr(value)
+                raise Failure(f"Variable '{text}' is not a Collection: {shown}", element_id=a.id)
+            value = data
+        return list(value)
+
+    def _perform(self, run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> None:
+        run.push("perform_instance", x, a, number, values)
+
+    def child_ended(self, run: Run, scope: Execution, ended: Execution, a: Activity) -> Steps:
+        done = _read(run, scope, "nrOfCompletedInstances") + 1
+        _count(run, scope, "nrOfCompletedInstances", done)
+        _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") - 1)
+        enough = self._enough(run, ended, a)
+        tree.remove(run, ended)
+        if enough or not tree.live_children(run, scope):
+            for child in tree.live_children(run, scope):
+                yield from cancel(run, child, "Multi instance completion condition satisfied.")
+            run.leave(scope)
+
+    def complete(self, run: Run, scope: Execution, a: Activity) -> Maybe:
+        number = _read(run, scope, "loopCounter") + 1
+        _count(run, scope, "nrOfCompletedInstances", _read(run, scope, "nrOfCompletedInstances") + 1)
+        if number >= _read(run, scope, "nrOfInstances") or self._enough(run, scope, a):
+            run.leave(scope)
+        else:
+            self._perform(run, scope, a, number, self._collection(run, scope, a))
+        return None
+
+    def _enough(self, run: Run, x: Execution, a: Activity) -> bool:
+        assert a.loop is not None
+        return a.loop.completion_condition is not None and condition_holds(run, a.loop.completion_condition, x)
+
+    def open_for_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
+        assert a.loop is not None
+        _count(run, scope, "nrOfInstances", 1)
+        _count(run, scope, "nrOfCompletedInstances", 0)
+        _count(run, scope, "nrOfActiveInstances", 1)
+        if a.loop.sequential:
+            _count(run, scope, "loopCounter", 0)
+            return scope
+        path = tree.add_path(run, scope)
+        _count(run, path, "loopCounter", 0)
+        return path
+
+
+def _named(run: Run, x: Execution, name: str, a: Activity) -> Any:
+    at: Execution | None = x
+    while at is not None:
+        if name in at.variables:
+            return to_native(at.variables[name].value)
+        at = run.instance.executions[at.parent] if at.parent is not None else None
+    raise Failure(f"Variable '{name}' is not found: the collection of '{a.id}'", element_id=a.id)
+
+
+def _count(run: Run, x: Execution, name: str, value: int) -> None:
+    set_local(run, x, name, TypedValue("Integer", value))
+
+
+def _read(run: Run, x: Execution, name: str) -> int:
+    found = x.variables.get(name)
+    if found is None or not isinstance(found.value.value, int):
+        raise Failure(f"The variable '{name}' of the multi-instance activity is not there or no number")
+    return found.value.value
+
+
+@operation
+def perform_instance(run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> Maybe:
+    """Starts the instance with the given loop counter on its path."""
+    assert a.loop is not None and a.inner is not None
+    _count(run, x, "loopCounter", number)
+    if values is not None and a.loop.element_variable is not None:
+        name = a.loop.element_variable
+        set_local(run, x, name, store(values[number], name))
+    return run.do("enter", x, a.inner)  # type: ignore[no-any-return]
+
+
+KIND = MultiInstanceBody()

@@ -1,0 +1,31 @@
+"""Parallel gateways (BPMN 2.0.2 §10.6.4).
+
+Deviation (as in Camunda 7 `ParallelGatewayActivityBehavior`): tokens are counted, not flows; two tokens on the same
+incoming flow are two.
+"""
+
+from penstock.engine.behavior import ElementKind, Maybe
+from penstock.engine.definition import Activity
+from penstock.engine.events import PathPlaced
+from penstock.engine.paths import leave_joined, waiting_at
+from penstock.engine.state import Execution, Phase
+from penstock.engine.unit import Run
+
+
+class ParallelGateway(ElementKind):
+    """Waits for as many tokens as it has incoming flows, then takes every outgoing flow."""
+
+    name = "parallelGateway"
+
+    def enter(self, run: Run, x: Execution, a: Activity) -> Maybe:
+        if a.incoming > 1:
+            run.emit(PathPlaced(x.id, a.id, None, Phase.JOINING))
+            joined = waiting_at(run, x, a)
+        else:
+            joined = [x]
+        if len(joined) >= a.incoming:
+            return leave_joined(run, x, joined, a.outgoing)
+        return None
+
+
+KIND = ParallelGateway()

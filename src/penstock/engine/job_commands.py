@@ -1,0 +1,174 @@
+"""Running jobs, and what becomes of them when they fail (Camunda 7 `JobEntity`, `DefaultJobRetryCmd`)."""
+
+from __future__ import annotations
+
+from penstock.base.errors import BadUserRequest, ExpressionFailed, NotFound
+from penstock.engine.behavior import Maybe, Steps
+from penstock.engine.catching import fire
+from penstock.engine.commands import ChangeJob, DeleteJob, ExecuteJob, FailJob, RecalculateJob
+from penstock.engine.definition import Activity
+from penstock.engine.effects import WakeJobs
+from penstock.engine.events import JobChanged, JobCreated, JobExecuted, JobFailed, JobKind
+from penstock.engine.incidents import close_for, incident_of, open_incident
+from penstock.engine.jobs import delete_job, due_of, job_facts
+from penstock.engine.state import Execution, Job
+from penstock.engine.tasks import call_task_listener
+from penstock.engine.unit import Run
+from penstock.engine.variables import evaluate_text
+from penstock.expr import schedule
+
+
+def _find(run: Run, job: str) -> Job:
+    found = run.instance.jobs.get(job)
+    if found is None:
+        raise NotFound(f"No job found with id '{job}'")
+    return found
+
+
+def execute(run: Run, command: ExecuteJob) -> Maybe:
+    """Runs the job; it is gone, or comes again when its cycle goes on."""
+    job = _find(run, command.job)
+    assert job.execution is not None
+    x = run.instance.executions[job.execution]
+    a = run.activity_by_id(job.activity)
+    close_for(run, job.id, resolved=True)
+    run.emit(JobExecuted(job=job.id, log=run.new_id(), retries=job.retries, **job_facts(job)))
+    if job.cycle is not None:
+        _repeat(run, job)
+    if job.kind is JobKind.ASYNC:
+        return _continue(run, x, a, job)
+    if job.kind is JobKind.TIMER_TASK_LISTENER:
+        return _timeout_listener(run, x, a, job)
+    return fire(run, x, a, job.payload or {}, {})
+
+
+def _repeat(run: Run, job: Job) -> None:
+    assert job.cycle is not None
+    due_ms, _left = schedule.due_date_of_cycle(job.cycle, run.unit.now_ms)
+    if due_ms is not None:
+        run.emit(
+            JobCreated(
+                job=run.new_id(),
+                retries=run.unit.default_retries,
+                exclusive=job.exclusive,
+                cycle=job.cycle,
+                log=run.new_id(),
+                **{**job_facts(job), "due_ms": due_ms},
+            )
+        )
+        run.unit.effects.append(WakeJobs(key=job.id, due_ms=due_ms))
+
+
+def _continue(run: Run, x: Execution, a: Activity, job: Job) -> Maybe:
+    if job.configuration == "async-before":
+        return run.do("begin", x, a)  # type: ignore[no-any-return]
+    if job.flow is not None:
+        return run.do("follow", x, run.definition.flows[job.flow])  # type: ignore[no-any-return]
+    return run.do("after_path", x)  # type: ignore[no-any-return]
+
+
+def _timeout_listener(run: Run, x: Execution, a: Activity, job: Job) -> Steps:
+    task_id, _, listener_id = (job.configuration or "").partition("$")
+    task = run.instance.tasks.get(task_id)
+    spec = a.node.user_task if a.node is not None else None
+    if task is None or spec is None:
+        return
+    for listener in spec.listeners:
+        if listener.event == "timeout" and (listener.id or "") == listener_id:
+            yield from call_task_listener(run, x, task, listener, "timeout")
+
+
+def fail(run: Run, command: FailJob) -> Steps:
+    """The unit that began with this job was dropped."""
+    job = _find(run, command.job)
+    a = run.activity_by_id(job.activity)
+    x = run.instance.executions.get(job.execution or "", run.top)
+    retries, due_ms = _next_try(run, x, a, job)
+    run.emit(
+        JobFailed(
+            job=job.id,
+            message=command.message[:4000] if command.message is not None else None,
+            stacktrace=command.stacktrace,
+            retries=retries,
+            failed_activity=command.failed_activity,
+            due_ms=due_ms,
+            log=run.new_id(),
+            kind=job.kind,
+            execution=job.execution,
+            activity=job.activity,
+            priority=job.priority,
+            configuration=job.configuration,
+            job_definition=job.job_definition,
+            retries_before=job.retries,
+            due_before_ms=job.due_ms,
+        )
+    )
+    if retries == 0 and incident_of(run, job.id) is None:
+        yield from open_incident(
+            run,
+            x,
+            type="failedJob",
+            activity=job.activity,
+            configuration=job.id,
+            message=command.message,
+            failed_activity=command.failed_activity,
+            job_definition=job.job_definition,
+        )
+
+
+def _next_try(run: Run, x: Execution, a: Activity, job: Job) -> tuple[int, int | None]:
+    """(retries left, when to try again or None for at once)."""
+    text = a.retry_cycle
+    if text is not None:
+        try:
+            cycle = schedule.parse_retry_cycle(evaluate_text(run, text, x) or "")
+        except ExpressionFailed:
+            # Camunda 7 falls back to its default when the cycle cannot be read; the first failure must not hide behind it.
+            return max(job.retries - 1, 0), None
+        first = job.message is None and job.failed_activity is None
+        left = cycle.retries if first else job.retries
+        return max(left - 1, 0), cycle.due_after(run.unit.now_ms, left)
+    return max(job.retries - 1, 0), None
+
+
+def change(run: Run, command: ChangeJob) -> Steps:
+    """An operator sets retries, due date, priority or suspension."""
+    job = _find(run, command.job)
+    changes = dict(command.changes)
+    run.emit(JobChanged(job.id, changes))
+    retries = changes.get("retries")
+    if retries is not None:
+        if retries > 0:
+            close_for(run, job.id, resolved=True)
+            run.unit.effects.append(WakeJobs(key=job.id, due_ms=job.due_ms))
+        elif incident_of(run, job.id) is None:
+            yield from open_incident(
+                run,
+                run.instance.executions.get(job.execution or "", run.top),
+                type="failedJob",
+                activity=job.activity,
+                configuration=job.id,
+                message=job.message,
+                job_definition=job.job_definition,
+            )
+
+
+def delete(run: Run, command: DeleteJob) -> None:
+    """An operator deletes the job."""
+    delete_job(run, _find(run, command.job))
+
+
+def recalculate(run: Run, command: RecalculateJob) -> None:
+    """Evaluates the due date of a timer again."""
+    job = _find(run, command.job)
+    a = run.activity_by_id(job.activity)
+    if a.trigger is None or a.trigger.timer is None or job.execution is None:
+        raise BadUserRequest(f"The job '{job.id}' is no timer: its due date cannot be recalculated")
+    now_ms = run.unit.now_ms
+    if command.creation_date_based:
+        run.unit.now_ms = job.created_ms
+    try:
+        due_ms, _cycle = due_of(run, a.trigger, run.instance.executions[job.execution])
+    finally:
+        run.unit.now_ms = now_ms
+    run.emit(JobChanged(job.id, {"due_ms": due_ms}))

@@ -1,0 +1,228 @@
+"""Modification: starting before, after or at places, cancelling activity instances (Camunda 7
+`ProcessInstanceModificationBuilder`)."""
+
+from __future__ import annotations
+
+from penstock.base.errors import NotValid
+from penstock.engine import tree
+from penstock.engine.behavior import Steps
+from penstock.engine.cancel import cancel, cancel_instance, clear
+from penstock.engine.catching import open_scope, open_timers
+from penstock.engine.commands import StartInstruction
+from penstock.engine.definition import Activity, FlowOut
+from penstock.engine.events import ActivityStarted, ExecutionKind, InstanceState, PathPlaced
+from penstock.engine.listeners import notify
+from penstock.engine.state import Execution, Phase
+from penstock.engine.unit import Run
+from penstock.engine.variables import map_in, set_local, set_variable
+
+CANCELED = "Cancellation due to process instance modifcation"
+"""Camunda 7's delete reason, spelt so."""
+
+
+def modify(run: Run, instructions: tuple[StartInstruction, ...]) -> Steps:
+    """Applies the instructions in order; an instance without anything left ends EXTERNALLY_TERMINATED."""
+    for instruction in instructions:
+        if instruction.type == "cancel":
+            yield from _cancel(run, instruction)
+        else:
+            yield from start_at(run, instruction)
+        yield from run.unit.work()
+        if run.instance.ended:
+            return
+    yield from end_if_empty(run, CANCELED)
+
+
+def end_if_empty(run: Run, reason: str | None) -> Steps:
+    """An instance without anything left ends."""
+    if not _occupied(run):
+        yield from cancel_instance(run, InstanceState.EXTERNALLY_TERMINATED, reason)
+
+
+def _occupied(run: Run) -> bool:
+    top = run.top
+    return bool(tree.live_children(run, top)) or top.phase is not Phase.IDLE or top.activity_instance is not None
+
+
+# ------------------------------------------------------------------------------------------ cancel
+
+
+def _cancel(run: Run, instruction: StartInstruction) -> Steps:
+    if instruction.activity_instance is not None:
+        wanted = [x for x in _standing(run) if _is_instance(x, instruction.activity_instance)]
+        if not wanted and instruction.activity_instance != run.instance.id:
+            raise NotValid(
+                f"Cannot perform instruction: Cancel activity instance '{instruction.activity_instance}'; "
+                f"Activity instance '{instruction.activity_instance}' does not exist: activityInstance is null"
+            )
+        if instruction.activity_instance == run.instance.id:
+            yield from clear(run, run.top, CANCELED)
+            return
+    elif instruction.transition_instance is not None:
+        wanted = [x for x in _standing(run) if x.id == instruction.transition_instance]
+        if not wanted:
+            raise NotValid(
+                f"Cannot perform instruction: Cancel transition instance '{instruction.transition_instance}'; "
+                f"Transition instance '{instruction.transition_instance}' does not exist: transitionInstance is null"
+            )
+    else:
+        activity = instruction.activity or ""
+        if activity not in run.definition.activities:
+            raise NotValid(
+                f"Cannot perform instruction: Cancel all instances of activity '{activity}'; "
+                f"Activity '{activity}' does not exist: activity is null"
+            )
+        wanted = [x for x in _standing(run) if _is_at(x, activity)]
+    for x in wanted:
+        if x.id in run.instance.executions:
+            yield from cancel_place(run, x)
+
+
+def _standing(run: Run) -> list[Execution]:
+    """Every execution that stands somewhere, in the order of the tree."""
+    found: list[Execution] = []
+    todo = [run.top]
+    while todo:
+        x = todo.pop(0)
+        if x.kind is not ExecutionKind.KEPT:
+            found.append(x)
+            todo[:0] = [run.instance.executions[id] for id in x.children]
+    return found
+
+
+def _is_instance(x: Execution, activity_instance: str) -> bool:
+    return activity_instance in (x.activity_instance, x.scope_instance if x.kind is ExecutionKind.SCOPE else None)
+
+
+def _is_at(x: Execution, activity: str) -> bool:
+    if x.kind is ExecutionKind.SCOPE and x.scope_activity == activity:
+        return True
+    return x.activity == activity and (x.activity_instance is not None or x.phase in (Phase.BEFORE, Phase.AFTER))
+
+
+def cancel_place(run: Run, x: Execution) -> Steps:
+    """Cancels the scope or path `x`; the scopes around that are empty then go as well (but not the instance)."""
+    top = x
+    while True:
+        if top.kind is ExecutionKind.INSTANCE:
+            yield from clear(run, top, CANCELED)
+            if top.phase is not Phase.IDLE or top.activity is not None:
+                run.emit(PathPlaced(top.id, None, None, Phase.IDLE))
+            return
+        parent = run.parent(top)
+        yield from cancel(run, top, CANCELED)
+        if parent.kind is ExecutionKind.PATH:
+            # The path had only that scope.
+            top = parent
+            continue
+        if tree.live_children(run, parent):
+            tree.fold(run, parent)
+            return
+        if parent.kind is ExecutionKind.INSTANCE:
+            run.emit(PathPlaced(parent.id, None, None, Phase.IDLE))
+            return
+        top = parent
+
+
+# ------------------------------------------------------------------------------------------ start
+
+
+def start_at(run: Run, instruction: StartInstruction) -> Steps:
+    """Starts before or after an activity, or along a sequence flow, in the nearest open scope; scopes that are missing are
+    opened on the way (Camunda 7 `AbstractInstantiationCmd`)."""
+    target, flow = _target(run, instruction)
+    scopes: list[Activity] = []
+    scope_activity = target.parent
+    assert scope_activity is not None
+    owner: Execution | None = None
+    while owner is None:
+        if scope_activity.is_process:
+            owner = run.top
+            break
+        owner = _single_scope(run, scope_activity, instruction)
+        if owner is None:
+            scopes.insert(0, scope_activity)
+            assert scope_activity.parent is not None
+            scope_activity = scope_activity.parent
+    path = owner if _is_free(run, owner) else tree.concurrent_path(run, owner)
+    for scope in scopes:
+        path = yield from _open(run, path, scope)
+    for name, (value, local) in instruction.variables.items():
+        (set_local if local else set_variable)(run, path, name, value)
+    if flow is not None:
+        run.push("follow", path, flow)
+    else:
+        run.push("enter", path, target)
+
+
+def _is_free(run: Run, owner: Execution) -> bool:
+    if tree.live_children(run, owner):
+        return False
+    if owner.phase is Phase.ACTIVE:
+        return owner.activity_instance == owner.scope_instance and run.activity_by_id(owner.scope_activity).composite
+    return owner.phase is Phase.IDLE
+
+
+def _target(run: Run, instruction: StartInstruction) -> tuple[Activity, FlowOut | None]:
+    if instruction.type == "startTransition":
+        flow = run.definition.flows.get(instruction.transition or "")
+        if flow is None:
+            raise NotValid(
+                f"Cannot perform instruction: Start transition '{instruction.transition}'; "
+                f"Element '{instruction.transition}' does not exist in process '{run.definition.id}': element is null"
+            )
+        return flow.target, flow
+    a = run.definition.activities.get(instruction.activity or "")
+    kind = "before" if instruction.type == "startBeforeActivity" else "after"
+    if a is None:
+        raise NotValid(
+            f"Cannot perform instruction: Start {kind} activity '{instruction.activity}'; "
+            f"Activity '{instruction.activity}' does not exist: activity is null"
+        )
+    a = a.body or a
+    if kind == "before":
+        return a, None
+    if len(a.outgoing) != 1:
+        problem = "has no outgoing sequence flow" if not a.outgoing else "has more than one outgoing sequence flow"
+        raise NotValid(
+            f"Cannot perform instruction: Start after activity '{a.id}'; "
+            f"Cannot start after activity {a.id}; activity {problem}"
+        )
+    return a.outgoing[0].target, a.outgoing[0]
+
+
+def _single_scope(run: Run, scope: Activity, instruction: StartInstruction) -> Execution | None:
+    found = [
+        x for x in run.instance.executions.values() if x.kind is ExecutionKind.SCOPE and x.scope_activity == scope.id
+    ]
+    if instruction.ancestor_activity_instance is not None:
+        for x in found:
+            at: Execution | None = x
+            while at is not None:
+                if at.scope_instance == instruction.ancestor_activity_instance:
+                    return x
+                at = run.instance.executions[at.parent] if at.parent is not None else None
+        return None
+    if len(found) > 1:
+        raise NotValid(
+            f"Cannot perform instruction: Start before activity '{instruction.activity}'; Ambiguous target: "
+            f"there is more than one execution for scope '{scope.id}'; ancestor activity instance id needed"
+        )
+    return found[0] if found else None
+
+
+def _open(run: Run, path: Execution, scope: Activity) -> Steps:
+    """Enters a scope without running what is inside."""
+    parent_instance = tree.enclosing_instance(run, path)
+    e = tree.add_scope(run, path, scope.id)
+    run.emit(
+        ActivityStarted(e.id, scope.id, run.instance_id_of(scope.id), parent_instance, scope.type, scope.name, True)
+    )
+    open_scope(run, e, scope)
+    if scope.inputs and not run.skip_io_mappings:
+        yield from map_in(run, e, scope.inputs)
+    open_timers(run, e, scope)
+    if scope.start_listeners and not run.skip_listeners:
+        yield from notify(run, e, scope, "start")
+    opened: Execution = scope.kind.open_for_modification(run, e, scope)
+    return opened

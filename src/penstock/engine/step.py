@@ -1,0 +1,423 @@
+"""`step`: a command becomes events and effects.
+
+The generator yields questions (`engine.questions`), gets the answers sent in, and returns the command's result. What
+happened is in the unit. Raising `Refused` or `Failure` means: drop the unit whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+from penstock.base.errors import BadUserRequest, EntitySuspended, NotFound, NullValue, TaskAlreadyClaimed
+from penstock.engine import commands as c
+from penstock.engine import conditions, external, job_commands, modify, paths  # noqa: F401 - paths registers operations
+from penstock.engine.behavior import Maybe, Steps
+from penstock.engine.cancel import cancel_instance
+from penstock.engine.catching import deliver
+from penstock.engine.events import (
+    IncidentAnnotated,
+    InstanceState,
+    SuspensionSet,
+    TaskCreated,
+)
+from penstock.engine.incidents import close, load_run, open_incident
+from penstock.engine.instances import begin_instance, new_instance, start_of
+from penstock.engine.jobs import delete_job
+from penstock.engine.questions import LoadDefinition, LoadInstance, Question
+from penstock.engine.state import Execution, Instance, Task
+from penstock.engine.tasks import (
+    PRIORITY,
+    change_link,
+    change_task,
+    end_task,
+    notify_task,
+    remove_task_local,
+    set_task_local,
+    set_task_variable,
+)
+from penstock.engine.throwing import throw_error, throw_escalation
+from penstock.engine.unit import Run, Unit, operation
+from penstock.engine.variables import remove_local, remove_variable, set_all, set_local, set_variable
+
+
+def step(unit: Unit, command: c.Command) -> Generator[Question, Any, Any]:
+    """Runs one command. The instance of an `InstanceCommand` has been adopted by the unit; NotFound otherwise."""
+    handler = _HANDLERS[type(command)]
+    result = yield from handler(unit, command)
+    yield from unit.work()
+    return result
+
+
+def _run(unit: Unit, instance: str) -> Run:
+    run = unit.runs.get(instance)
+    if run is None:
+        raise NotFound(f"The process instance with id '{instance}' does not exist or has ended")
+    return run
+
+
+def _execution(run: Run, execution: str) -> Execution:
+    found = run.instance.executions.get(execution)
+    if found is None:
+        raise NullValue(f"execution {execution} doesn't exist: execution is null")
+    return found
+
+
+def _active(run: Run, what: str) -> None:
+    if run.instance.suspended:
+        raise EntitySuspended(f"Cannot execute operation because {what} is suspended.")
+
+
+def _of_instance(function: Callable[[Run, Any], Maybe]) -> Callable[[Unit, Any], Steps]:
+    """A handler for commands to one instance, from a function that may or may not ask."""
+
+    def handle(unit: Unit, command: Any) -> Steps:
+        steps = function(_run(unit, command.instance), command)
+        if steps is not None:
+            return (yield from steps)
+        return None
+
+    return handle
+
+
+# ------------------------------------------------------------------------------------------ instances
+
+
+def _start_instance(unit: Unit, command: c.StartInstance) -> Steps:
+    definition = yield LoadDefinition(id=command.definition)
+    start = None if command.instructions else start_of(definition, command.start_event)
+    run = new_instance(
+        unit, definition, business_key=command.business_key, start=start, case_instance=command.case_instance
+    )
+    run.skip_listeners, run.skip_io_mappings = command.skip_custom_listeners, command.skip_io_mappings
+    if start is not None:
+        steps = begin_instance(run, start, command.variables)
+        if steps is not None:
+            yield from steps
+    else:
+        set_all(run, run.top, command.variables, local=True)
+        yield from unit.work()
+        yield from modify.modify(run, command.instructions)
+    return run.instance.id
+
+
+def _delete_instance(run: Run, command: c.DeleteInstance) -> Steps:
+    run.skip_listeners = command.skip_custom_listeners
+    run.skip_io_mappings = command.skip_io_mappings
+    i = run.instance
+    state = (
+        InstanceState.EXTERNALLY_TERMINATED if command.externally_terminated else InstanceState.INTERNALLY_TERMINATED
+    )
+    yield from cancel_instance(run, state, command.reason)
+    if i.super_instance is not None and i.super_execution is not None:
+        above: Run | None = yield from load_run(run, i.super_instance)
+        if above is not None and i.super_execution in above.instance.executions:
+            caller = above.instance.executions[i.super_execution]
+            yield from modify.cancel_place(above, caller)
+            if not above.instance.ended:
+                yield from modify.end_if_empty(above, command.reason)
+
+
+def _modify_instance(run: Run, command: c.ModifyInstance) -> Steps:
+    run.skip_listeners = command.skip_custom_listeners
+    run.skip_io_mappings = command.skip_io_mappings
+    yield from modify.modify(run, command.instructions)
+
+
+def _set_suspension(run: Run, command: c.SetSuspension) -> Maybe:
+    if run.instance.suspended != command.suspended:
+        run.emit(SuspensionSet(command.suspended))
+    return None
+
+
+# ------------------------------------------------------------------------------------------ variables
+
+
+def _set_variables(run: Run, command: c.SetVariables) -> Maybe:
+    if command.task is not None:
+        task = _task(run, command.task)
+        for name, value in command.modifications.items():
+            (set_task_local if command.local else set_task_variable)(run, task, name, value)
+        for name in command.deletions:
+            if command.local or name in task.variables or task.execution is None:
+                remove_task_local(run, task, name)
+            else:
+                remove_variable(run, run.instance.executions[task.execution], name)
+        return None
+    x = _execution(run, command.execution or run.instance.id)
+    for name, value in command.modifications.items():
+        (set_local if command.local else set_variable)(run, x, name, value)
+    for name in command.deletions:
+        (remove_local if command.local else remove_variable)(run, x, name)
+    return None
+
+
+# ------------------------------------------------------------------------------------------ events
+
+
+def _trigger_message(run: Run, command: c.TriggerMessage) -> Maybe:
+    _active(run, f"process instance '{run.instance.id}'")
+    x = _execution(run, command.execution)
+    for id in x.subscriptions:
+        found = run.instance.subscriptions[id]
+        if found.type == "message" and found.name == command.name:
+            return deliver(run, id, command.variables, command.local_variables)
+    raise BadUserRequest(
+        f"Execution with id '{command.execution}' does not have a subscription to a message event with name '{command.name}'"
+    )
+
+
+def _trigger_signal(run: Run, command: c.TriggerSignal) -> Maybe:
+    _active(run, f"process instance '{run.instance.id}'")
+    x = _execution(run, command.execution)
+    for id in x.subscriptions:
+        found = run.instance.subscriptions[id]
+        if found.type == "signal" and found.name == command.name:
+            return deliver(run, id, command.variables)
+    raise BadUserRequest(
+        f"Execution '{command.execution}' has not subscribed to a signal event with name '{command.name}'."
+    )
+
+
+def _broadcast_signal(unit: Unit, command: c.BroadcastSignal) -> Steps:
+    yield from broadcast(unit, command.receivers, command.starts, command.variables)
+
+
+def broadcast(
+    unit: Unit,
+    receivers: tuple[tuple[str, str], ...],
+    starts: tuple[tuple[str, str], ...],
+    variables: c.Variables,
+) -> Steps:
+    """A signal reaches its receivers in order, then starts instances (Camunda 7 `SignalEventReceivedCmd`)."""
+    for instance, subscription in receivers:
+        run = unit.runs.get(instance)
+        if run is None:
+            yield LoadInstance(id=instance)
+            run = unit.runs.get(instance)
+        if run is None or run.instance.ended or subscription not in run.instance.subscriptions:
+            continue
+        if run.instance.suspended:
+            continue
+        steps = deliver(run, subscription, variables)
+        if steps is not None:
+            yield from steps
+        yield from unit.work()
+    for definition_id, event in starts:
+        definition = yield LoadDefinition(id=definition_id)
+        start = start_of(definition, event)
+        run = new_instance(unit, definition, business_key=None, start=start)
+        steps = begin_instance(run, start, variables)
+        if steps is not None:
+            yield from steps
+        yield from unit.work()
+
+
+@operation
+def broadcast_here(
+    run: Run,
+    x: Execution | None,
+    receivers: tuple[tuple[str, str], ...],
+    starts: tuple[tuple[str, str], ...],
+    variables: c.Variables,
+) -> Steps:
+    """A signal that the process itself has thrown."""
+    yield from broadcast(run.unit, receivers, starts, variables)
+
+
+def _signal_execution(run: Run, command: c.SignalExecution) -> Maybe:
+    _active(run, f"process instance '{run.instance.id}'")
+    x = _execution(run, command.execution)
+    set_all(run, x, command.variables)
+    a = run.activity(x)
+    if x.activity_instance is None:
+        raise BadUserRequest(f"cannot signal execution {x.id}: it has no current activity")
+    return a.kind.signal(run, x, a, command.signal_name, None)
+
+
+def _evaluate_conditions(run: Run, command: c.EvaluateConditions) -> Maybe:
+    return conditions.evaluate_all(run, None)
+
+
+# ------------------------------------------------------------------------------------------ user tasks
+
+
+def _task(run: Run, task: str) -> Task:
+    found = run.instance.tasks.get(task)
+    if found is None:
+        raise NullValue(f"Cannot find task with id {task}: task is null")
+    return found
+
+
+def _task_execution(run: Run, task: Task) -> Execution | None:
+    return run.instance.executions[task.execution] if task.execution is not None else None
+
+
+def _complete_task(run: Run, command: c.CompleteTask) -> Steps:
+    task = _task(run, command.task)
+    _active(run, f"task '{task.id}'")
+    x = _task_execution(run, task)
+    for name, value in command.variables.items():
+        set_task_variable(run, task, name, value)
+    yield from notify_task(run, x, task, "complete")
+    if task.id not in run.instance.tasks:
+        return
+    end_task(run, task, "completed")
+    if x is not None:
+        _drop_timeout_jobs(run, x, task)
+        run.leave(x)
+    else:
+        run.instance.ended = True
+
+
+def _drop_timeout_jobs(run: Run, x: Execution, task: Task) -> None:
+    for id in list(x.jobs):
+        if (run.instance.jobs[id].configuration or "").startswith(task.id + "$"):
+            delete_job(run, run.instance.jobs[id])
+
+
+def _throw_task_error(run: Run, command: c.ThrowTaskError) -> Steps:
+    task = _task(run, command.task)
+    _active(run, f"task '{task.id}'")
+    x = _task_execution(run, task)
+    if x is None:
+        raise BadUserRequest(f"The task '{task.id}' belongs to no process: it cannot throw a BPMN error")
+    set_all(run, x, command.variables)
+    yield from throw_error(run, x, command.error_code, command.error_message)
+    if task.id in run.instance.tasks:
+        end_task(run, task, "deleted")
+
+
+def _throw_task_escalation(run: Run, command: c.ThrowTaskEscalation) -> Steps:
+    task = _task(run, command.task)
+    _active(run, f"task '{task.id}'")
+    x = _task_execution(run, task)
+    if x is None:
+        raise BadUserRequest(f"The task '{task.id}' belongs to no process: it cannot throw an escalation")
+    set_all(run, x, command.variables)
+    caught, _interrupted = yield from throw_escalation(run, x, command.escalation_code)
+    if not caught:
+        raise NullValue(
+            f"Execution with id '{x.activity}' throws an escalation event with escalationCode "
+            f"'{command.escalation_code}', but no escalation handler was defined. "
+        )
+
+
+def _change_task(run: Run, command: c.ChangeTask) -> Steps:
+    task = _task(run, command.task)
+    _active(run, f"task '{task.id}'")
+    before = task.fields.get("assignee")
+    if command.operation == "claim":
+        user = command.changes.get("assignee")
+        if before is not None and before != user:
+            raise TaskAlreadyClaimed(f"Task '{task.id}' is already claimed by someone else.", task=task.id)
+    for name, value in command.variables.items():
+        set_task_variable(run, task, name, value)
+    change_task(run, task, **command.changes)
+    x = _task_execution(run, task)
+    if command.changes:
+        yield from notify_task(run, x, task, "update")
+    after = task.fields.get("assignee")
+    if after is not None and after != before and task.id in run.instance.tasks:
+        yield from notify_task(run, x, task, "assignment")
+
+
+def _change_identity_link(run: Run, command: c.ChangeIdentityLink) -> Maybe:
+    task = _task(run, command.task)
+    change_link(run, task, command.type, command.link_user, command.link_group, command.add)
+    return None
+
+
+def _create_task(unit: Unit, command: c.CreateTask) -> Steps:
+    yield from ()
+    fields = dict(command.fields)
+    id = fields.pop("id", None) or unit.ids.new()
+    run = unit.adopt(Instance(id=id, root=id, definition=None, tenant=command.tenant), None)
+    fields.setdefault("priority", PRIORITY)
+    state = fields.pop("delegation_state", None)
+    run.emit(TaskCreated(task=id, execution=None, activity_instance=None, key=None, **fields))
+    if state is not None:
+        change_task(run, run.instance.tasks[id], delegation_state=state)
+    return id
+
+
+def _delete_task(run: Run, command: c.DeleteTask) -> Maybe:
+    task = _task(run, command.task)
+    if task.execution is not None:
+        raise BadUserRequest(
+            f"The task cannot be deleted because is part of a running process: task '{task.id}'", task=task.id
+        )
+    end_task(run, task, command.reason or "deleted")
+    run.instance.ended = True
+    return None
+
+
+# ------------------------------------------------------------------------------------------ incidents
+
+
+def _create_incident(run: Run, command: c.CreateIncident) -> Steps:
+    x = _execution(run, command.execution)
+    if x.activity is None:
+        raise NullValue("Execution must be related to an activity: activity is null")
+    return (
+        yield from open_incident(
+            run,
+            x,
+            type=command.type,
+            activity=x.activity,
+            configuration=command.configuration,
+            message=command.message,
+        )
+    )
+
+
+def _resolve_incident(run: Run, command: c.ResolveIncident) -> Maybe:
+    found = run.instance.incidents.get(command.incident)
+    if found is None:
+        raise NotFound(f"Cannot find an incident with id '{command.incident}'")
+    if found.type in ("failedJob", "failedExternalTask"):
+        raise BadUserRequest(f"Cannot resolve an incident of type {found.type}")
+    close(run, found, resolved=True)
+    return None
+
+
+def _annotate_incident(run: Run, command: c.AnnotateIncident) -> Maybe:
+    if command.incident not in run.instance.incidents:
+        raise BadUserRequest(f"Cannot find an incident with id '{command.incident}': incident is null")
+    run.emit(IncidentAnnotated(command.incident, command.annotation))
+    return None
+
+
+_HANDLERS: dict[type[c.Command], Callable[[Unit, Any], Steps]] = {
+    c.StartInstance: _start_instance,
+    c.BroadcastSignal: _broadcast_signal,
+    c.CreateTask: _create_task,
+    c.DeleteInstance: _of_instance(_delete_instance),
+    c.ModifyInstance: _of_instance(_modify_instance),
+    c.SetSuspension: _of_instance(_set_suspension),
+    c.SetVariables: _of_instance(_set_variables),
+    c.TriggerMessage: _of_instance(_trigger_message),
+    c.TriggerSignal: _of_instance(_trigger_signal),
+    c.SignalExecution: _of_instance(_signal_execution),
+    c.EvaluateConditions: _of_instance(_evaluate_conditions),
+    c.CompleteTask: _of_instance(_complete_task),
+    c.ThrowTaskError: _of_instance(_throw_task_error),
+    c.ThrowTaskEscalation: _of_instance(_throw_task_escalation),
+    c.ChangeTask: _of_instance(_change_task),
+    c.ChangeIdentityLink: _of_instance(_change_identity_link),
+    c.DeleteTask: _of_instance(_delete_task),
+    c.CompleteExternalTask: _of_instance(external.complete),
+    c.FailExternalTask: _of_instance(external.fail),
+    c.ThrowExternalTaskError: _of_instance(external.throw_task_error),
+    c.SetExternalTaskRetries: _of_instance(external.set_retries),
+    c.SetExternalTaskPriority: _of_instance(external.set_priority),
+    c.ExecuteJob: _of_instance(job_commands.execute),
+    c.FailJob: _of_instance(job_commands.fail),
+    c.ChangeJob: _of_instance(job_commands.change),
+    c.DeleteJob: _of_instance(job_commands.delete),
+    c.RecalculateJob: _of_instance(job_commands.recalculate),
+    c.CreateIncident: _of_instance(_create_incident),
+    c.ResolveIncident: _of_instance(_resolve_incident),
+    c.AnnotateIncident: _of_instance(_annotate_incident),
+}
+"""One handler per command."""

@@ -1,0 +1,190 @@
+"""A unit of work: one command and all that follows from it, over every process instance that it touches.
+
+`Unit` collects events; `Run` is one process instance within it. The work still to be done is a stack of operations:
+what is pushed last is done first, so branches of a fork run one after another, each until it waits, in the order of
+their sequence flows (as Camunda 7's command invocation does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from penstock.base.errors import BoundExceeded
+from penstock.base.ids import Ids
+from penstock.engine.apply import apply
+from penstock.engine.behavior import Steps
+from penstock.engine.definition import Activity, Definition
+from penstock.engine.effects import Effect
+from penstock.engine.events import AnyEvent, InstanceEvents
+from penstock.engine.questions import Pause
+from penstock.engine.state import Execution, Instance
+
+Operation = Callable[..., Any]
+
+OPERATIONS: dict[str, Operation] = {}
+"""Operations that lower modules of the core hand control to, by name: the core's modules form no import cycle."""
+
+
+_F = TypeVar("_F", bound=Operation)
+
+
+def operation(function: _F) -> _F:
+    """Registers an operation under its name."""
+    OPERATIONS[function.__name__] = function
+    return function
+
+
+PAUSE_EVERY = 1_000
+"""Transitions after which a unit lets others run."""
+
+
+class Unit:
+    """One unit of work. `now_ms` and `ids` are all it knows of the outside."""
+
+    def __init__(
+        self,
+        *,
+        now_ms: int,
+        ids: Ids,
+        default_retries: int = 3,
+        steps_max: int = 1_000_000,
+        user: str | None = None,
+    ) -> None:
+        self.now_ms = now_ms
+        self.ids = ids
+        self.default_retries = default_retries
+        self.steps_max = steps_max
+        self.user = user
+        self.runs: dict[str, Run] = {}
+        self.effects: list[Effect] = []
+        self.steps = 0
+        self._stack: list[tuple[Operation, Run, Execution | None, tuple[Any, ...]]] = []
+
+    def adopt(self, instance: Instance, definition: Definition | None) -> Run:
+        """Makes a live instance (or a new one) part of this unit."""
+        run = self.runs.get(instance.id)
+        if run is None:
+            run = self.runs[instance.id] = Run(self, instance, definition)
+        return run
+
+    def outcome(self) -> list[InstanceEvents]:
+        """What happened, per instance that changed; sets the instances' new revisions. Call it once, at the end."""
+        found = []
+        for run in self.runs.values():
+            if run.events:
+                run.instance.revision += 1
+                found.append(
+                    InstanceEvents(
+                        instance=run.instance.id,
+                        root=run.instance.root,
+                        revision=run.instance.revision,
+                        at_ms=self.now_ms,
+                        definition=run.instance.definition,
+                        events=run.events,
+                        tenant=run.instance.tenant,
+                    )
+                )
+        return found
+
+    def push(self, operation: Operation | str, run: Run, x: Execution | None, *args: Any) -> None:
+        """Has `operation(run, x, *args)` done before everything that was pushed earlier."""
+        if isinstance(operation, str):
+            operation = OPERATIONS[operation]
+        self._stack.append((operation, run, x, args))
+
+    def work(self) -> Steps:
+        """Does what is on the stack until every token waits."""
+        stack = self._stack
+        while stack:
+            operation, run, x, args = stack.pop()
+            if x is not None and run.replaced:
+                while (into := run.replaced.get(x.id)) is not None:
+                    x = into
+            steps = operation(run, x, *args)
+            if steps is not None:
+                yield from steps
+            self.steps += 1
+            if self.steps % PAUSE_EVERY == 0:
+                if self.steps > self.steps_max:
+                    raise BoundExceeded(
+                        f"The unit of work made more than {self.steps_max} steps without reaching a wait state: "
+                        "is there a loop without a wait? (setting steps_per_unit_max)",
+                        instance=run.instance.id,
+                    )
+                yield Pause()
+
+
+class Run:
+    """One process instance within a unit: its state, its definition, and what happened to it."""
+
+    __slots__ = (
+        "_suffix",
+        "definition",
+        "events",
+        "instance",
+        "replaced",
+        "skip_io_mappings",
+        "skip_listeners",
+        "unit",
+    )
+
+    def __init__(self, unit: Unit, instance: Instance, definition: Definition | None) -> None:
+        self.unit = unit
+        self.instance = instance
+        self._definition(definition)
+        self.events: list[AnyEvent] = []
+        self.replaced: dict[str, Execution] = {}
+        """Paths that were folded into their scope, or expanded out of it, while operations were still to be done."""
+        self.skip_listeners = False
+        self.skip_io_mappings = False
+        self._suffix = instance.root[-3:]
+
+    def _definition(self, definition: Definition | None) -> None:
+        self.definition: Definition = definition  # type: ignore[assignment]  # standalone tasks have none and never ask
+
+    def emit(self, event: AnyEvent) -> None:
+        """Something has happened: it is logged and the state follows."""
+        self.events.append(event)
+        apply(self.instance, event, self.unit.now_ms)
+
+    def new_id(self) -> str:
+        """A new id that carries the shard of this instance's root."""
+        return self.unit.ids.new()[:-3] + self._suffix
+
+    def instance_id_of(self, activity: str) -> str:
+        """A new activity instance id: `activity:uuid`, or the uuid alone where that is longer than 64 characters
+        (Camunda 7 `PvmExecutionImpl.generateActivityInstanceId`)."""
+        new = self.new_id()
+        return f"{activity}:{new}" if len(activity) + 37 <= 64 else new
+
+    def push(self, operation: Operation | str, x: Execution | None, *args: Any) -> None:
+        """See `Unit.push`."""
+        self.unit.push(operation, self, x, *args)
+
+    def do(self, operation: str, *args: Any) -> Any:
+        """Calls a registered operation at once and returns what it returns (steps, for one that asks questions)."""
+        return OPERATIONS[operation](self, *args)
+
+    def activity(self, x: Execution) -> Activity:
+        """Where `x` stands."""
+        return self.activity_by_id(x.activity)
+
+    def activity_by_id(self, activity: str | None) -> Activity:
+        """The activity with this id, or the process itself."""
+        found = self.definition.activities.get(activity or "")
+        return found if found is not None else self.definition.root
+
+    def parent(self, x: Execution) -> Execution:
+        """The parent; `x` is not the instance."""
+        assert x.parent is not None
+        return self.instance.executions[x.parent]
+
+    @property
+    def top(self) -> Execution:
+        """The instance's own execution."""
+        return self.instance.executions[self.instance.id]
+
+    def leave(self, x: Execution) -> None:
+        """The activity in which `x` is has done its work."""
+        self.push("leave", x)

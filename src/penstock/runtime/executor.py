@@ -1,0 +1,512 @@
+"""Runs units of work: load, step, hand to the committer, answer after the commit.
+
+The instances that a command names are locked before the step, in the order of their ids. What the step asks for beyond
+them is only taken when it is free: else everything is given back and the unit is stepped again with all the ids that are
+known by then. No lock is held while a unit waits for its commit.
+
+A refused or failed unit is dropped whole: what it has changed in memory is decoded again from the bytes of the unit
+before. An answer that rests on state which is not committed, or which may have moved on another node, is checked again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from penstock.base.clock import Clock
+from penstock.base.errors import (
+    BadUserRequest,
+    Conflict,
+    EntitySuspended,
+    Failure,
+    NotFound,
+    Overloaded,
+    PenstockError,
+    Refused,
+)
+from penstock.base.ids import Ids
+from penstock.engine import commands as c
+from penstock.engine.codec import encode
+from penstock.engine.definition import Definition
+from penstock.engine.questions import (
+    CallDelegate,
+    EvaluateDecision,
+    FindDefinition,
+    FindSignalReceivers,
+    LoadDefinition,
+    LoadInstance,
+    LoadResource,
+    Pause,
+    Question,
+    RunScript,
+)
+from penstock.engine.state import Instance
+from penstock.engine.step import step
+from penstock.engine.unit import Unit
+from penstock.expr.script import Script, ScriptResult
+from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket, Write
+from penstock.runtime.definitions import Definitions
+from penstock.runtime.delegates import Delegates
+from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
+from penstock.runtime.payload import check_command, check_events, clean
+from penstock.runtime.protocol import Settings
+from penstock.runtime.ready import EXTERNAL_TASK, JOB, ready_rows
+from penstock.runtime.scripts.host import ScriptHost
+from penstock.store.protocol import AnyChange, Change, InboxEntry, JobCheck, LockCheck, RowChange, Store
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS_MAX = 100
+"""How often one unit is stepped again because of others before its caller is told to come back later."""
+
+_UNKNOWN: Any = object()
+
+_LOCK_REFUSALS: dict[type[c.Command], str] = {
+    c.CompleteExternalTask: "External Task {task} cannot be completed by worker '{worker}'.",
+    c.FailExternalTask: "Failure of External Task {task} cannot be reported by worker '{worker}'.",
+    c.ThrowExternalTaskError: "Bpmn error of External Task {task} cannot be reported by worker '{worker}'.",
+}
+"""Camunda 7 `HandleExternalTaskCmd.getErrorMessageOnWrongWorkerAccess`."""
+
+
+class Busy(Exception):
+    """The unit needs an instance that somebody else is stepping."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__()
+        self.id = id
+
+
+class Request(msgspec.Struct):
+    """A command with what its commit has to check and to write beside it."""
+
+    command: c.Command
+    locks: Sequence[LockCheck] = ()
+    jobs: Sequence[JobCheck] = ()
+    rows: Sequence[AnyChange] = ()
+    inbox_key: str | None = None
+    inbox_expires_ms: int = 0
+
+
+class Executor:
+    """Steps units for one node; see the module."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        cache: HotCache,
+        committer: Committer,
+        definitions: Definitions,
+        scripts: ScriptHost,
+        delegates: Delegates,
+        clock: Clock,
+        ids: Ids,
+        settings: Settings,
+        shared: bool,
+    ) -> None:
+        self._store = store
+        self._cache = cache
+        self._committer = committer
+        self._definitions = definitions
+        self._scripts = scripts
+        self._delegates = delegates
+        self._clock = clock
+        self._ids = ids
+        self._settings = settings
+        self._shared = shared
+        self._locks = Locks()
+        self.running = 0
+        self.stepped_again = 0
+        self._slow: dict[type[Question], Callable[[Unit, Any], Awaitable[Any]]] = {
+            Pause: self._pause,
+            LoadDefinition: self._load_definition,
+            FindDefinition: self._find_definition,
+            LoadResource: self._load_resource,
+            RunScript: self._run_script,
+            CallDelegate: self._call_delegate,
+            EvaluateDecision: self._evaluate_decision,
+            FindSignalReceivers: self._find_signal_receivers,
+        }
+
+    # ------------------------------------------------------------------------------------------ a whole command
+
+    async def run(self, request: Request) -> Any:
+        """Runs the command; returns its result when it is durable.
+
+        Raises Refused and Failure (nothing has changed), Overloaded, `AlreadyTaken`, `JobLost`, StoreFailed.
+        """
+        settings = self._settings
+        if self.running >= settings.pending_units_max:
+            raise Overloaded(
+                f"More than {settings.pending_units_max} units of work wait for their commit (setting pending_units_max)"
+            )
+        command = request.command
+        check_command(command, settings.payload_bytes_max)
+        ids = _instances_of(command)
+        self.running += 1
+        try:
+            for _ in range(ATTEMPTS_MAX):
+                try:
+                    ticket, result, ids = await self._attempt(request, ids)
+                    await self._committer.submit(ticket)
+                    return result
+                except StepAgain:
+                    self.stepped_again += 1
+                except LockLost as lost:
+                    raise _lock_refusal(command, lost) from None
+        finally:
+            self.running -= 1
+        raise Overloaded("The process instance is changed by too many others at once: try again in a moment")
+
+    async def _attempt(self, request: Request, ids: tuple[str, ...]) -> tuple[Ticket, Any, tuple[str, ...]]:
+        """Steps once. Raises StepAgain when what it rested on was not final."""
+        while True:
+            held: set[str] = set()
+            try:
+                for id in ids:
+                    if not self._locks.try_take(id):
+                        await self._locks.take(id)
+                    held.add(id)
+                return (*await self._locked_attempt(request, ids, held), ids)
+            except Busy as busy:
+                ids = tuple(sorted({*held, busy.id}))
+            finally:
+                for id in held:
+                    self._locks.release(id)
+
+    async def _locked_attempt(self, request: Request, ids: tuple[str, ...], held: set[str]) -> tuple[Ticket, Any]:
+        command = request.command
+        epoch = self._definitions.epoch
+        rests_on = _RestsOn()
+        if type(command) is c.StartInstance and not self._definitions.is_startable(command.definition):
+            await self._definitions.check_startable(command.definition)
+        unit = Unit(
+            now_ms=self._clock.now_ms(),
+            ids=self._ids,
+            default_retries=self._settings.default_retries,
+            steps_max=self._settings.steps_per_unit_max,
+            user=command.user,
+        )
+        hots: dict[str, Hot] = {}
+        try:
+            for id in ids:
+                await self._adopt(unit, id, hots, rests_on)
+            if isinstance(command, c.InstanceCommand) and command.instance not in unit.runs:
+                raise _gone(command)
+            result = await self._drive(unit, step(unit, command), hots, held, rests_on)
+            ticket = self._ticket(request, unit, hots, epoch, result)
+        except PenstockError:
+            self._restore(unit, hots)
+            await self._check_again(rests_on)
+            raise
+        except BaseException:
+            self._restore(unit, hots)
+            raise
+        return ticket, result
+
+    # ------------------------------------------------------------------------------------------ driving the core
+
+    async def _drive(
+        self, unit: Unit, steps: Any, hots: dict[str, Hot], held: set[str], rests_on: "_RestsOn"
+    ) -> Any:
+        try:
+            question = next(steps)
+            while True:
+                kind = type(question)
+                if kind is LoadDefinition:
+                    answer: Any = self._definitions.cached(question.id)
+                    if answer is None:
+                        answer = _UNKNOWN
+                elif kind is FindDefinition:
+                    answer = self._definitions.find_cached(question, _UNKNOWN)
+                else:
+                    answer = _UNKNOWN
+                if answer is _UNKNOWN:
+                    try:
+                        if kind is LoadInstance:
+                            answer = await self._load_instance(unit, question.id, hots, held, rests_on)
+                        else:
+                            answer = await self._slow[kind](unit, question)
+                    except PenstockError as error:
+                        question = steps.throw(error)
+                        continue
+                question = steps.send(answer)
+        except StopIteration as stop:
+            return stop.value
+        finally:
+            steps.close()
+
+    async def _adopt(self, unit: Unit, id: str, hots: dict[str, Hot], rests_on: "_RestsOn") -> Instance | None:
+        """Makes a locked instance part of the unit; None when it does not live."""
+        hot = self._cache.get(id)
+        if hot is None:
+            found = await self._store.load([id])
+            stored = found.get(id)
+            if stored is None:
+                rests_on.absent.append(id)
+                return None
+            hot = self._cache.get(id)
+            if hot is None:
+                hot = Hot.of(stored)
+                self._cache.put(hot)
+        else:
+            rests_on.cached.append(hot)
+        state = hot.state()
+        if state is None:
+            return None
+        definition: Definition | None = None
+        if state.definition is not None:
+            definition = self._definitions.cached(state.definition)
+            if definition is None:
+                definition = await self._definitions.load(state.definition)
+                if hot.dropped:
+                    raise StepAgain
+        hots[id] = hot
+        unit.adopt(state, definition)
+        return state
+
+    async def _load_instance(
+        self, unit: Unit, id: str, hots: dict[str, Hot], held: set[str], rests_on: "_RestsOn"
+    ) -> Instance | None:
+        run = unit.runs.get(id)
+        if run is not None:
+            return run.instance
+        if id not in held:
+            if not self._locks.try_take(id):
+                raise Busy(id)
+            held.add(id)
+        return await self._adopt(unit, id, hots, rests_on)
+
+    async def _pause(self, unit: Unit, question: Pause) -> None:
+        await asyncio.sleep(0)
+
+    async def _load_definition(self, unit: Unit, question: LoadDefinition) -> Definition:
+        return await self._definitions.load(question.id)
+
+    async def _find_definition(self, unit: Unit, question: FindDefinition) -> Definition | None:
+        return await self._definitions.find(question)
+
+    async def _load_resource(self, unit: Unit, question: LoadResource) -> str | None:
+        return await self._definitions.resource_text(question.definition, question.name)
+
+    async def _run_script(self, unit: Unit, question: RunScript) -> ScriptResult:
+        script = Script(
+            language=question.language, source=question.source, element_id=question.element, resource=question.resource
+        )
+        return await self._scripts.run(script, question.names)
+
+    async def _call_delegate(self, unit: Unit, question: CallDelegate) -> Any:
+        return await self._delegates.call(question)
+
+    async def _evaluate_decision(self, unit: Unit, question: EvaluateDecision) -> Any:
+        raise Failure(f"no decision definition deployed with key '{question.key}'", element_id=question.element)
+
+    async def _find_signal_receivers(self, unit: Unit, question: FindSignalReceivers) -> Any:
+        return await self._definitions.signal_receivers(question.name, question.tenant)
+
+    # ------------------------------------------------------------------------------------------ what came out
+
+    def _ticket(self, request: Request, unit: Unit, hots: dict[str, Hot], epoch: int, result: Any) -> Ticket:
+        for hot in hots.values():
+            if hot.dropped:
+                raise StepAgain
+        for run in unit.runs.values():
+            if run.events:
+                check_events(run.events, self._settings.payload_bytes_max)
+        events = unit.outcome()
+        ticket = Ticket(epoch)
+        ticket.events = events
+        states: list[tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]] = []
+        for happened in events:
+            run = unit.runs[happened.instance]
+            rows = ready_rows(happened, run.instance, run.definition)
+            if rows:
+                ticket.rows += rows
+                self._announce(ticket, rows)
+            states.append(self._packed(run.instance, hots.get(happened.instance)))
+        # From here on nothing can fail: the memory follows.
+        for instance, head, changed, chunks in states:
+            hot = hots.get(instance.id)
+            if hot is None:
+                hot = Hot(instance.id, instance.root, instance.definition)
+            write = Write(hot, hot.revision, instance.revision, head, changed)
+            hot.head, hot.chunks, hot.revision = head, chunks or NO_CHUNKS, instance.revision
+            hot.definition = instance.definition
+            hot.instance = instance if head is not None else None
+            ticket.writes.append(write)
+            if head is not None or write.before:
+                self._cache.put(hot)
+        command = request.command
+        if type(command) in _LOCK_REFUSALS:
+            ticket.locks = [LockCheck(command.external_task, command.worker)]  # type: ignore[attr-defined]
+        if request.locks:
+            ticket.locks = [*ticket.locks, *request.locks]
+        ticket.jobs = request.jobs
+        if request.rows:
+            ticket.rows += request.rows
+        if request.inbox_key is not None:
+            answer = msgspec.msgpack.encode(result)
+            ticket.inbox = InboxEntry(request.inbox_key, answer, request.inbox_expires_ms)
+        return ticket
+
+    @staticmethod
+    def _packed(
+        instance: Instance, hot: Hot | None
+    ) -> tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]:
+        """(instance, head, changed chunks, all chunks); no head when it is over."""
+        if instance.ended or (instance.definition is None and not instance.tasks):
+            return instance, None, {}, {}
+        try:
+            head, chunks = encode(instance)
+        except (UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
+            raise Failure(f"The state of process instance {instance.id} cannot be stored: {error}") from error
+        before = hot.chunks if hot is not None else NO_CHUNKS
+        changed: dict[int, bytes | None] = {n: chunk for n, chunk in chunks.items() if before.get(n) != chunk}
+        for number in before:
+            if number not in chunks:
+                changed[number] = None
+        return instance, head, changed, chunks
+
+    @staticmethod
+    def _announce(ticket: Ticket, rows: list[AnyChange]) -> None:
+        topics: dict[str, None] = {}
+        for row in rows:
+            if type(row) is RowChange and row.change is Change.INSERT:
+                if row.table == EXTERNAL_TASK:
+                    topics[f"external:{row.values['topic']}"] = None
+                elif row.table == JOB:
+                    topics["jobs"] = None
+        ticket.notify = list(topics)
+
+    # ------------------------------------------------------------------------------------------ when a unit is dropped
+
+    def _restore(self, unit: Unit, hots: dict[str, Hot]) -> None:
+        """Forgets what the unit did: the states that it changed are decoded again when they are needed."""
+        for id, hot in hots.items():
+            if unit.runs[id].events:
+                hot.instance = None
+
+    async def _check_again(self, rests_on: "_RestsOn") -> None:
+        """Before a refusal is told: raises StepAgain when the state it rests on was not committed yet, or has moved on
+        another node."""
+        if any(hot.pending for hot in rests_on.cached):
+            await self._committer.flushed()
+            raise StepAgain
+        if any(hot.dropped for hot in rests_on.cached):
+            raise StepAgain
+        if self._shared and rests_on.cached:
+            known = {hot.id: hot.revision for hot in rests_on.cached}
+            stored = await self._store.load(list(known))
+            moved = [id for id, revision in known.items() if id not in stored or stored[id].revision != revision]
+            for id in moved:
+                hot = self._cache.get(id)
+                if hot is not None and not hot.pending:
+                    self._cache.drop(id)
+            if moved:
+                raise StepAgain
+
+    # ------------------------------------------------------------------------------------------ reading
+
+    async def snapshot(self, id: str) -> Instance | None:
+        """A copy of an instance's committed state; None when it does not live."""
+        hot = self._cache.get(id)
+        if hot is not None and hot.pending:
+            await self._committer.flushed()
+            hot = self._cache.get(id)
+        if hot is not None and not self._shared:
+            return hot.snapshot() if hot.head is not None else None
+        stored = (await self._store.load([id])).get(id)
+        return Hot.of(stored).snapshot() if stored is not None else None
+
+
+class _RestsOn:
+    """What a unit's answer rests on: states from the cache, and instances that were not there."""
+
+    __slots__ = ("absent", "cached")
+
+    def __init__(self) -> None:
+        self.cached: list[Hot] = []
+        self.absent: list[str] = []
+
+
+def _instances_of(command: c.Command) -> tuple[str, ...]:
+    """The live instances that a command names, in the order in which they are locked."""
+    if isinstance(command, c.InstanceCommand):
+        return (command.instance,)
+    if type(command) is c.BroadcastSignal:
+        return tuple(sorted({instance for instance, _ in command.receivers}))
+    return ()
+
+
+def _gone(command: c.InstanceCommand) -> Refused:
+    """The instance does not live (any more): what is missing, in Camunda's words."""
+    for field, text in _MISSING:
+        id = getattr(command, field, None)
+        if isinstance(id, str):
+            return NotFound(text.format(id=id), **{field: id})
+    if isinstance(command, c.DeleteInstance):
+        return NotFound(
+            f"No process instance found for id '{command.instance}': processInstance is null", instance=command.instance
+        )
+    return NotFound(f"execution {command.instance} doesn't exist: execution is null", instance=command.instance)
+
+
+_MISSING = (
+    ("external_task", "Cannot find external task with id {id}: externalTask is null"),
+    ("task", "Cannot find task with id {id}: task is null"),
+    ("job", "No job found with id '{id}': job is null"),
+    ("incident", "Cannot find an incident with id '{id}': incident is null"),
+    ("execution", "execution {id} doesn't exist: execution is null"),
+)
+
+
+def _lock_refusal(command: c.Command, lost: LockLost) -> Refused:
+    """Camunda 7 `HandleExternalTaskCmd`: BadUserRequestException, with who holds the lock."""
+    task = lost.external_task
+    if lost.missing:
+        return NotFound(f"Cannot find external task with id {task}: externalTask is null", external_task=task)
+    text = _LOCK_REFUSALS.get(type(command), "External Task {task} cannot be changed by worker '{worker}'.")
+    holder = lost.holder if lost.holder is not None else "null"
+    shown = text.format(task=task, worker=getattr(command, "worker", ""))
+    return BadUserRequest(f"{shown} It is locked by worker '{holder}'.", external_task=task)
+
+
+def fail_job(command: c.ExecuteJob, error: BaseException) -> c.FailJob:
+    """The command that follows when the unit of `command` was dropped."""
+    message = error.message if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
+    lines = [f"{type(error).__name__}: {message}"]
+    cause = error.__cause__
+    while cause is not None and len(lines) < 10:
+        lines.append(f"Caused by: {type(cause).__name__}: {cause}")
+        cause = cause.__cause__
+    return c.FailJob(
+        instance=command.instance,
+        job=command.job,
+        message=clean(message, 4_000),
+        stacktrace=clean("\n".join(lines)),
+        failed_activity=error.element_id if isinstance(error, Failure) else None,
+        owner=command.owner,
+        user=command.user,
+    )
+
+
+def takes_a_retry(error: BaseException) -> bool:
+    """Whether a job whose unit ended with this error has failed. What is gone or suspended has not, nor has a job that
+    another node took over or a store that is out of reach."""
+    if isinstance(error, Failure):
+        return True
+    if isinstance(error, NotFound | EntitySuspended):
+        return False
+    return isinstance(error, Refused) or not isinstance(
+        error, PenstockError | JobLost | AlreadyTaken | Conflict | asyncio.CancelledError
+    )
+
+
+def known_ids(rows: Iterable[AnyChange]) -> Iterable[tuple[str, str | None]]:
+    """(id, instance) of the ready rows that were inserted."""
+    for row in rows:
+        if type(row) is RowChange and row.change is Change.INSERT:
+            yield row.values["id"], row.values.get("instance_id")

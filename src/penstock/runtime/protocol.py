@@ -1,0 +1,160 @@
+"""What a node offers to those above it (`api`, `cli`, `embedded`): commands in, rows out."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from penstock.base.clock import Clock
+from penstock.base.ids import Ids
+from penstock.engine.commands import Command
+from penstock.engine.definition import Definition
+from penstock.engine.state import Instance
+from penstock.model.findings import Finding
+from penstock.store.protocol import Fetch, Row
+from penstock.store.query import Group, Query
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings of a node. Every bound has a stated default; exceeding one is a clear error."""
+
+    execute_jobs: bool = True
+    default_retries: int = 3
+    """Retries of a job without a cycle of its own (Camunda 7 `defaultNumberOfRetries`)."""
+    steps_per_unit_max: int = 1_000_000
+    payload_bytes_max: int = 16 * 1024 * 1024
+    query_wait_ms: int = 5_000
+    """How long a query waits for the views before it answers 503."""
+    job_lease_ms: int = 300_000
+    jobs_at_once: int = 32
+    script_time_limit_ms: int = 5_000
+    history_time_to_live_days: int | None = 180
+    profile: str | None = None
+    pending_units_max: int = 10_000
+    """Units that may wait for their commit; more are refused with 503 and `Retry-After`."""
+    fetch_wait_max_ms: int = 1_800_000
+    """Longest accepted `asyncResponseTimeout` (Camunda 7: 30 minutes)."""
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """One file of a deployment."""
+
+    name: str
+    content: bytes
+
+
+class Deploy(msgspec.Struct, frozen=True, kw_only=True):
+    """A deployment to make (Camunda 7 `POST /deployment/create`)."""
+
+    name: str | None
+    resources: Sequence[Resource]
+    source: str | None = None
+    tenant: str | None = None
+    enable_duplicate_filtering: bool = False
+    deploy_changed_only: bool = False
+    activate_at_ms: int | None = None
+    user: str | None = None
+
+
+class Deployed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a deployment has made: its row, the new rows of `process_definition`, warnings per resource."""
+
+    deployment: Row
+    process_definitions: Sequence[Row] = ()
+    warnings: Mapping[str, Sequence[Finding]] = {}
+
+
+class Engine(Protocol):
+    """A node, as seen from above. All methods belong to one event loop."""
+
+    clock: Clock
+    ids: Ids
+    settings: Settings
+
+    async def execute(self, command: Command, *, idempotency_key: str | None = None) -> Any:
+        """Runs one unit of work; returns when it is durable.
+
+        Raises `Refused` and `Failure` (nothing has changed), `Overloaded` when too much waits. With an
+        `idempotency_key` a repeated call returns the first call's answer (kept 24 h).
+        """
+        ...
+
+    async def deploy(self, request: Deploy) -> Deployed:
+        """Deploys. Raises ParseFailed with the findings of all resources."""
+        ...
+
+    async def delete_deployment(self, deployment: str, *, cascade: bool, skip_custom_listeners: bool = False,
+                                skip_io_mappings: bool = False, user: str | None = None) -> None:
+        """Deletes a deployment, its definitions and, with `cascade`, all their instances and history; without it,
+        refused while instances run. Raises NotFound."""
+        ...
+
+    async def delete_definition(self, definition: str, *, cascade: bool) -> None:
+        """Deletes one process definition (as above)."""
+        ...
+
+    async def suspend_definition(self, definitions: Sequence[str], suspended: bool, *, include_instances: bool) -> None:
+        """Suspends or activates definitions, with their running instances if asked."""
+        ...
+
+    async def suspend_job_definition(self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool) -> None:
+        """Suspends or activates job definitions, with their jobs if asked."""
+        ...
+
+    async def delete_history(self, instances: Sequence[str]) -> None:
+        """Deletes ended instances from history."""
+        ...
+
+    async def definition(self, definition: str) -> Definition:
+        """The compiled definition with this id. Raises NotFound."""
+        ...
+
+    async def latest(self, key: str, tenant: str | None) -> str | None:
+        """Id of the newest definition of `key` for exactly this tenant (None: without tenant)."""
+        ...
+
+    async def instance(self, instance: str) -> Instance | None:
+        """The live state, to be read only; None when it has ended or never was."""
+        ...
+
+    async def instance_of(self, table: str, id: str) -> str | None:
+        """The process instance to which a row of `external_task`, `job`, `user_task`, `event_subscription`, `incident`,
+        or an `execution` belongs; None when there is no such live thing."""
+        ...
+
+    async def rows(self, query: Query) -> list[Row]:
+        """Rows; reads of views wait until they have everything that was committed before the call. Raises ViewsBehind."""
+        ...
+
+    async def count(self, query: Query) -> int:
+        """Number of rows, as `rows`."""
+        ...
+
+    async def groups(self, group: Group) -> list[Row]:
+        """Groups, as `rows`."""
+        ...
+
+    async def fetch_and_lock(self, fetch: Fetch, *, wait_ms: int | None) -> list[Row]:
+        """Locks external tasks for a worker; with nothing there, waits up to `wait_ms` without costing a thread.
+        Returns rows of `external_task`."""
+        ...
+
+    async def lock_external_task(self, external_task: str, worker: str, duration_ms: int) -> None:
+        """`POST /external-task/{id}/lock`. Raises NotFound, BadRequest."""
+        ...
+
+    async def unlock_external_task(self, external_task: str) -> None:
+        """`POST /external-task/{id}/unlock`."""
+        ...
+
+    async def extend_lock(self, external_task: str, worker: str, duration_ms: int) -> None:
+        """`POST /external-task/{id}/extendLock`."""
+        ...
+
+    def health(self) -> Mapping[str, Any]:
+        """`ready`: bool, and what is wrong."""
+        ...
+
+    def metrics(self) -> Mapping[str, float]:
+        """Counters of this node."""
+        ...

@@ -1,0 +1,106 @@
+"""Variables (Camunda 7 `HistoricVariableInstance`, and `/variable-instance` for those that live).
+
+`live`: the scope still exists and the variable was not removed. `state`: CREATED, or DELETED once it was removed by
+name; the end of its scope leaves it CREATED. The last value stays. Transient values leave no row.
+"""
+
+from penstock.engine import events
+from penstock.views.columns import value_columns
+from penstock.views.unit import Unit, View
+
+TABLE = "variable"
+CREATED = "CREATED"
+DELETED = "DELETED"
+
+
+def variable_set(unit: Unit, event: events.VariableSet, index: int) -> None:
+    value = event.value
+    if value.transient:
+        return
+    if event.revision:
+        unit.update(TABLE, event.variable, {**value_columns(value), "type": value.type, "revision": event.revision})
+        return
+    task = event.task
+    unit.insert(
+        TABLE,
+        {
+            **unit.common,
+            "id": event.variable,
+            "name": event.name,
+            "type": value.type,
+            **value_columns(value),
+            "execution_id": event.scope if task is None else event.execution,
+            "task_id": task,
+            "activity_instance_id": event.scope_activity_instance,
+            "state": CREATED,
+            "live": True,
+            "created_ms": unit.at_ms,
+            "revision": 0,
+        },
+    )
+
+
+def removed(unit: Unit, event: events.VariableRemoved, index: int) -> None:
+    unit.update(TABLE, event.variable, {"state": DELETED, "live": False})
+
+
+def kept(unit: Unit, event: events.ExecutionKept, index: int) -> None:
+    """The copies are variables of their own: Camunda's history shows both."""
+    for id, name, value in event.variables:
+        unit.insert(
+            TABLE,
+            {
+                **unit.common,
+                "id": id,
+                "name": name,
+                "type": value.type,
+                **value_columns(value),
+                "execution_id": event.execution,
+                "task_id": None,
+                "activity_instance_id": event.activity_instance,
+                "state": CREATED,
+                "live": True,
+                "created_ms": unit.at_ms,
+                "revision": 0,
+            },
+        )
+
+
+def scope_ended(unit: Unit, event: events.ExecutionEnded | events.TaskEnded, index: int) -> None:
+    for id in event.variables:
+        unit.update(TABLE, id, {"live": False})
+
+
+def folded(unit: Unit, event: events.ExecutionFolded, index: int) -> None:
+    for id in event.variables:
+        unit.update(TABLE, id, {"execution_id": event.into})
+
+
+def expanded(unit: Unit, event: events.ExecutionExpanded, index: int) -> None:
+    for id in event.variables:
+        unit.update(TABLE, id, {"execution_id": event.execution})
+
+
+def instance_ended(unit: Unit, event: events.InstanceEnded, index: int) -> None:
+    if not unit.started:
+        unit.update_all(TABLE, {"live": False})
+        return
+    # All its rows are of this unit.
+    for (table, _), row in unit.fresh.items():
+        if table == TABLE:
+            row["live"] = False
+
+
+VIEW = View(
+    TABLE,
+    {
+        events.VariableSet: variable_set,
+        events.VariableRemoved: removed,
+        events.ExecutionKept: kept,
+        events.ExecutionEnded: scope_ended,
+        events.TaskEnded: scope_ended,
+        events.ExecutionFolded: folded,
+        events.ExecutionExpanded: expanded,
+        events.InstanceEnded: instance_ended,
+    },
+)
