@@ -184,7 +184,7 @@ def change_task(run: Run, task: Task, **changes: Any) -> None:
     """Sets attributes that differ from what they are."""
     different = {name: value for name, value in changes.items() if task.fields.get(name) != value}
     if different:
-        before = {name: task.fields.get(name) for name in ("assignee", "owner") if name in different}
+        before: dict[str, Any] = {name: task.fields.get(name) for name in ("assignee", "owner") if name in different}
         run.emit(TaskChanged(task.id, different, before, task.activity_instance, run.unit.user))
 
 
