@@ -61,7 +61,8 @@ class CountingIds:
 
     def new(self) -> str:
         self._next += 1
-        return f"00000000-0000-7000-8000-{self._next:012x}"
+        # The count leads, because the last three digits are replaced by those of the root.
+        return f"{self._next:08x}-0000-7000-8000-{self._next & 0xFFF:012x}"
 
 
 def shard_of(root_id: str) -> int:

@@ -487,7 +487,7 @@ class Definitions:
     ) -> Row:
         latest = await self._latest_known(process.id, request.tenant)
         version = (await self.row(latest))["version"] + 1 if latest is not None else 1
-        none_start = next((n for n in process.nodes.values() if n.kind == "startEvent" and n.parent == process.id), None)
+        none_start = next((n for n in process.nodes.values() if n.kind == "startEvent" and n.parent == process.id and not n.triggers), None)
         form = none_start.form if none_start is not None else None
         return _whole(
             "process_definition",

@@ -1,5 +1,7 @@
 """Camunda 7 `/external-task`."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from penstock.api import problems, values
@@ -7,8 +9,8 @@ from penstock.api.external_task import dto
 from penstock.api.external_task.fetch import fetch_and_lock
 from penstock.api.external_task.query import RETRIES_LEFT, SELECTION
 from penstock.api.http import Request, Response, Route
-from penstock.api.querying import by_id, counted, listed
-from penstock.base.errors import Failure, NotFound, Refused
+from penstock.api.querying import by_id, by_ids, counted, listed
+from penstock.base.errors import BadRequest, BadUserRequest, NotFound, NotValid
 from penstock.engine.commands import (
     CompleteExternalTask,
     FailExternalTask,
@@ -103,41 +105,32 @@ def _worker(worker: str | None) -> str:
     return worker
 
 
-def _not_found(message: str, _code: int | None) -> problems.Problem:
-    return problems.invalid(404, message, 0)
+@contextmanager
+def _worker_errors(id: str) -> Iterator[None]:
+    """How Camunda answers what workers do: an unknown task 404, a task of another worker 400, both `RestException`;
+    what the engine fails at, and a suspended instance, stays as it is."""
+    try:
+        yield
+    except NotFound as error:
+        raise problems.rest(404, f"External task with id {id} does not exist") from error
+    except (BadRequest, BadUserRequest, NotValid) as error:
+        raise problems.rest(400, error.message) from error
 
 
-def _refused(message: str, _code: int | None) -> problems.Problem:
-    return problems.rest(400, message)
-
-
-class _Reported:
-    """Camunda's answers of the worker's operations: an unknown task 404 `RestException`, a wrong worker 400
-    `RestException`, a value that cannot be read 400 `InvalidRequestException`; what the engine fails at stays as it is."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, problems.Problem):
-            if error.type == "InvalidRequestException" and error.args[0]:
-                raise problems.invalid(error.status, f"{self.what}: {error.message}", error.rest_code) from error
-        elif isinstance(error, NotFound):
-            raise problems.rest(404, error.message) from error
-        elif type(error).__name__ == "NullValue":
-            return
-        elif isinstance(error, Refused):
-            raise problems.rest(400, error.message) from error
+@contextmanager
+def _operator_errors(id: str) -> Iterator[None]:
+    """How Camunda answers what operators do: an unknown task is 404 `InvalidRequestException`."""
+    try:
+        yield
+    except NotFound as error:
+        raise problems.invalid(404, f"External task with id {id} does not exist", 0) from error
 
 
 async def complete(request: Request, id: str) -> None:
     """`POST /external-task/{id}/complete`"""
     body = request.body(dto.Complete)
-    with _Reported(f"Cannot complete external task {id}"):
-        variables, local = values.read_all(body.variables), values.read_all(body.local_variables)
+    variables, local = values.read_all(body.variables), values.read_all(body.local_variables)
+    with _worker_errors(id):
         command = CompleteExternalTask(
             instance=await _instance(request, id),
             external_task=id,
@@ -147,3 +140,171 @@ async def complete(request: Request, id: str) -> None:
             user=request.user,
         )
         await request.engine.execute(command, idempotency_key=request.idempotency_key)
+
+
+async def failure(request: Request, id: str) -> None:
+    """`POST /external-task/{id}/failure`"""
+    body = request.body(dto.Failure)
+    variables, local = values.read_all(body.variables), values.read_all(body.local_variables)
+    for name, number in (("retries", body.retries), ("retryDuration", body.retry_timeout)):
+        if number is not None and number < 0:
+            raise problems.engine(f"{name} is not greater than or equal to 0")
+    with _worker_errors(id):
+        command = FailExternalTask(
+            instance=await _instance(request, id),
+            external_task=id,
+            worker=_worker(body.worker_id),
+            error_message=body.error_message,
+            error_details=body.error_details,
+            retries=body.retries or 0,
+            retry_timeout_ms=body.retry_timeout or 0,
+            variables=variables,
+            local_variables=local,
+            user=request.user,
+        )
+        await request.engine.execute(command, idempotency_key=request.idempotency_key)
+
+
+async def bpmn_error(request: Request, id: str) -> None:
+    """`POST /external-task/{id}/bpmnError`"""
+    body = request.body(dto.BpmnError)
+    variables = values.read_all(body.variables)
+    if body.error_code is None:
+        raise problems.null("errorCode is null")
+    with _worker_errors(id):
+        command = ThrowExternalTaskError(
+            instance=await _instance(request, id),
+            external_task=id,
+            worker=_worker(body.worker_id),
+            error_code=body.error_code,
+            error_message=body.error_message,
+            variables=variables,
+            user=request.user,
+        )
+        await request.engine.execute(command, idempotency_key=request.idempotency_key)
+
+
+# ------------------------------------------------------------------------------------------ locks
+
+
+def _duration(name: str, duration_ms: int | None) -> int:
+    if duration_ms is None or duration_ms <= 0:
+        raise BadUserRequest(f"{name} is not greater than 0")
+    return duration_ms
+
+
+async def extend_lock(request: Request, id: str) -> None:
+    """`POST /external-task/{id}/extendLock`"""
+    body = request.body(dto.ExtendLock)
+    with _worker_errors(id):
+        duration_ms = _duration("lockTime", body.new_duration)
+        await request.engine.extend_lock(id, _worker(body.worker_id), duration_ms)
+
+
+async def lock(request: Request, id: str) -> None:
+    """`POST /external-task/{id}/lock`"""
+    body = request.body(dto.Lock)
+    with _worker_errors(id):
+        duration_ms = _duration("lockDuration", body.lock_duration)
+        await request.engine.lock_external_task(id, _worker(body.worker_id), duration_ms)
+
+
+async def unlock(request: Request, id: str) -> None:
+    """`POST /external-task/{id}/unlock`: with any body, or none."""
+    with _operator_errors(id):
+        await request.engine.unlock_external_task(id)
+
+
+# ------------------------------------------------------------------------------------------ operators
+
+
+def _retries(retries: int | None) -> int:
+    if retries is None:
+        raise problems.invalid(400, "The number of retries cannot be null.")
+    if retries < 0:
+        raise problems.bad_user_request("The number of retries cannot be negative")
+    return retries
+
+
+async def set_retries(request: Request, id: str) -> None:
+    """`PUT /external-task/{id}/retries`"""
+    retries = _retries(request.body(dto.Retries).retries)
+    with _operator_errors(id):
+        instance = await _instance(request, id)
+        await request.engine.execute(
+            SetExternalTaskRetries(instance=instance, external_task=id, retries=retries, user=request.user)
+        )
+
+
+async def set_priority(request: Request, id: str) -> None:
+    """`PUT /external-task/{id}/priority`"""
+    priority = request.body(dto.Priority).priority
+    if priority is None:
+        raise problems.rest(400, "The priority of external task '" + id + "' cannot be null.", None)
+    with _operator_errors(id):
+        instance = await _instance(request, id)
+        await request.engine.execute(
+            SetExternalTaskPriority(instance=instance, external_task=id, priority=priority, user=request.user)
+        )
+
+
+async def _targets(request: Request, body: dto.SetRetries) -> list[Row]:
+    """The tasks that the ids and queries name, each once. Raises 400, and 404 for an unknown id."""
+    for query in (body.process_instance_query, body.historic_process_instance_query):
+        if query is not None:
+            raise problems.unsupported("Choosing external tasks by a query of process instances")
+    wheres: list[list[Term]] = []
+    if body.process_instance_ids:
+        wheres.append(list(by_ids(body.process_instance_ids, "instance_id")))
+    if body.external_task_query is not None:
+        wheres.append(SELECTION.where_of_json(body.external_task_query, request.engine.clock.now_ms()))
+    if not body.external_task_ids and not wheres:
+        raise problems.bad_user_request("externalTaskIds is empty")
+    found: dict[str, Row] = {}
+    for id in body.external_task_ids or ():
+        row = await _row(request, id)
+        if row is None:
+            raise problems.invalid(404, f"Cannot find external task with id {id}: externalTask is null", 0)
+        found[id] = row
+    for where in wheres:
+        found.update((row["id"], row) for row in await request.engine.rows(Query(TABLE, where)))
+    return list(found.values())
+
+
+async def set_retries_of_all(request: Request) -> None:
+    """`PUT /external-task/retries`"""
+    body = request.body(dto.SetRetries)
+    retries = _retries(body.retries)
+    for row in await _targets(request, body):
+        command = SetExternalTaskRetries(
+            instance=row["instance_id"], external_task=row["id"], retries=retries, user=request.user
+        )
+        with _operator_errors(row["id"]):
+            await request.engine.execute(command)
+
+
+async def set_retries_async(_request: Request) -> None:
+    """`POST /external-task/retries-async`"""
+    raise problems.unsupported("A batch (POST /external-task/retries-async; use PUT /external-task/retries instead)")
+
+
+ROUTES = (
+    Route("GET", "/external-task", find),
+    Route("POST", "/external-task", find_by_body),
+    Route("GET", "/external-task/count", count),
+    Route("POST", "/external-task/count", count_by_body),
+    Route("POST", "/external-task/fetchAndLock", fetch_and_lock),
+    Route("GET", "/external-task/topic-names", topic_names),
+    Route("PUT", "/external-task/retries", set_retries_of_all),
+    Route("POST", "/external-task/retries-async", set_retries_async),
+    Route("GET", "/external-task/{id}", get),
+    Route("GET", "/external-task/{id}/errorDetails", error_details, produces=("text/plain", "application/json")),
+    Route("POST", "/external-task/{id}/complete", complete),
+    Route("POST", "/external-task/{id}/failure", failure),
+    Route("POST", "/external-task/{id}/bpmnError", bpmn_error),
+    Route("POST", "/external-task/{id}/extendLock", extend_lock),
+    Route("POST", "/external-task/{id}/lock", lock),
+    Route("POST", "/external-task/{id}/unlock", unlock, consumes=None),
+    Route("PUT", "/external-task/{id}/retries", set_retries),
+    Route("PUT", "/external-task/{id}/priority", set_priority),
+)

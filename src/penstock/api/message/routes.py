@@ -1,5 +1,154 @@
-"""Routes."""
+"""Camunda 7 `POST /message`: a message finds whom it is for, by what the sender knows."""
 
-from penstock.api.http import Route
+from typing import Any
 
-ROUTES: tuple[Route, ...] = ()
+from penstock.api import live, problems, values
+from penstock.api.http import NO_CONTENT, Request, Route
+from penstock.api.message import dto
+from penstock.api.process_definition.start import ended_variables, started
+from penstock.api.subscriptions import Wanted, executions, receivers, starts
+from penstock.base.errors import MismatchingCorrelation, NotFound
+from penstock.engine.commands import StartInstance, TriggerMessage
+from penstock.expr.values import TypedValue
+from penstock.store.protocol import Row
+
+_MISMATCH = "org.camunda.bpm.engine.MismatchingMessageCorrelationException: "
+
+
+async def correlate(request: Request) -> Any:
+    """`POST /message`: to exactly one execution or start event, or with `all` to every one that fits.
+
+    Executions come before start events. With `processInstanceId` no instance is started."""
+    body = request.body(dto.Correlation)
+    if body.message_name is None:
+        raise problems.invalid(400, "No message name supplied")
+    if body.tenant_id is not None and body.without_tenant_id:
+        raise problems.invalid(400, "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.")
+    if body.variables_in_result_enabled and not body.result_enabled:
+        raise problems.invalid(
+            400, "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true."
+        )
+    wanted, variables, local = _read(body)
+    try:
+        results = await _deliver(request, body, wanted, variables, local)
+    except MismatchingCorrelation as error:
+        raise problems.rest(400, _MISMATCH + error.message) from error
+    return results if body.result_enabled else NO_CONTENT
+
+
+def _read(body: dto.Correlation) -> tuple[Wanted, dict[str, TypedValue], dict[str, TypedValue]]:
+    with problems.reported("Cannot deliver message: "):
+        wanted = Wanted(
+            type="message",
+            name=body.message_name or "",
+            tenant=body.tenant_id,
+            tenant_matters=body.tenant_id is not None or bool(body.without_tenant_id),
+            instance=body.process_instance_id,
+            business_key=body.business_key,
+            variables=values.read_all(body.correlation_keys),
+            local_variables=values.read_all(body.local_correlation_keys),
+        )
+        local = {
+            **values.read_all(body.process_variables_local),
+            **values.read_all(body.process_variables_to_triggered_scope),
+        }
+        return wanted, values.read_all(body.process_variables), local
+
+
+async def _deliver(
+    request: Request,
+    body: dto.Correlation,
+    wanted: Wanted,
+    variables: dict[str, TypedValue],
+    local: dict[str, TypedValue],
+) -> list[dict[str, Any]]:
+    found = executions(await receivers(request, wanted))
+    definitions: list[Row] = []
+    if body.process_instance_id is None and (body.all or not found):
+        definitions = await starts(request, wanted)
+    if not body.all:
+        _exactly_one(wanted, found, definitions)
+    results = []
+    for number, row in enumerate(found):
+        command = TriggerMessage(
+            instance=row["instance_id"],
+            execution=row["execution_id"],
+            name=wanted.name,
+            variables=variables,
+            local_variables=local,
+            user=request.user,
+        )
+        if await _trigger(request, command, number, alone=not body.all):
+            results.append(await _execution_result(request, body, row))
+    for number, row in enumerate(definitions, len(found)):
+        start = StartInstance(
+            definition=row["definition_id"],
+            start_event=row["activity_id"],
+            business_key=wanted.business_key,
+            variables={**wanted.variables, **variables, **local},
+            user=request.user,
+        )
+        instance: str = await request.engine.execute(start, idempotency_key=_key(request, number))
+        results.append(await _start_result(request, body, row["definition_id"], instance, wanted.business_key))
+    return results
+
+
+def _exactly_one(wanted: Wanted, found: list[Row], definitions: list[Row]) -> None:
+    if len(found) > 1 or len(definitions) > 1:
+        what = "executions" if found else "process definitions"
+        raise MismatchingCorrelation(
+            f"Cannot correlate a message with name '{wanted.name}' to a single "
+            f"{'execution' if found else 'process definition'}. {max(len(found), len(definitions))} {what} match the "
+            "correlation keys"
+        )
+    if not found and not definitions:
+        raise MismatchingCorrelation(
+            f"Cannot correlate message '{wanted.name}': No process definition or execution matches the parameters"
+        )
+
+
+async def _trigger(request: Request, command: TriggerMessage, number: int, *, alone: bool) -> bool:
+    """Whether the message arrived. Of many, one whose receiver has gone meanwhile is passed over."""
+    try:
+        await request.engine.execute(command, idempotency_key=_key(request, number))
+    except (MismatchingCorrelation, NotFound) as error:
+        if alone:
+            raise MismatchingCorrelation(
+                f"Cannot correlate message '{command.name}': No process definition or execution matches the parameters"
+            ) from error
+        return False
+    return True
+
+
+def _key(request: Request, number: int) -> str | None:
+    key = request.idempotency_key
+    return None if key is None else f"{key} {number}"
+
+
+async def _execution_result(request: Request, body: dto.Correlation, row: Row) -> dict[str, Any]:
+    result = dto.to_execution(row["execution_id"], row["instance_id"], row["tenant_id"])
+    if body.variables_in_result_enabled:
+        result["variables"] = await _variables(request, row["instance_id"])
+    return result
+
+
+async def _start_result(
+    request: Request, body: dto.Correlation, definition_id: str, instance: str, business_key: str | None
+) -> dict[str, Any]:
+    if not body.result_enabled:
+        return {}
+    definition = await request.engine.definition(definition_id)
+    state = await request.engine.instance(instance)
+    result = dto.to_definition(started(request, definition, instance, state, business_key))
+    if body.variables_in_result_enabled:
+        result["variables"] = await _variables(request, instance)
+    return result
+
+
+async def _variables(request: Request, instance: str) -> dict[str, Any]:
+    state = await request.engine.instance(instance)
+    found = live.top(state) if state is not None else await ended_variables(request, instance)
+    return values.write_all(found, deserialize=False)
+
+
+ROUTES = (Route("POST", "/message", correlate),)

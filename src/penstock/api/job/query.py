@@ -1,0 +1,111 @@
+"""What `/job` can be asked (Camunda 7 `JobQueryDto`)."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from penstock.api import dates, problems
+from penstock.api.querying import Context, Filter, Kind, Selection, custom, identifier, integer, modifier, tenants, text
+from penstock.api.querying import VariableCondition as Condition
+from penstock.api.shared_query import any_of, flagged, nothing, without_tenant
+from penstock.engine.events import JobKind
+from penstock.store.query import AllOf, AnyOf, Op, Order, Term, Where, eq, is_null, not_null
+
+TIMERS = tuple(kind.value for kind in JobKind if kind.value.startswith("timer"))
+MESSAGES = tuple(kind.value for kind in JobKind if not kind.value.startswith("timer"))
+_OPERATORS = {"gt": Op.GT, "lt": Op.LT}
+
+
+def _moments(column: str, name: str) -> Filter:
+    """`dueDates`, `createTimes`: `gt_<date>,lt_<date>` or `[{"operator", "value"}]`."""
+
+    def make(conditions: Sequence[Condition], _: Context) -> Iterable[Term]:
+        for condition in conditions:
+            op = _OPERATORS.get(condition.operator)
+            if op is None:
+                raise problems.invalid(400, f"Invalid {name} comparator specified: {condition.operator}")
+            moment = dates.parse(str(condition.value.value))
+            if moment is None:
+                raise problems.invalid(400, f"Invalid {name} format: {condition.value.value}")
+            yield Where(column, op, moment)
+
+    return Filter(Kind.VARIABLES, make)
+
+
+def due_conditions(value: str) -> Any:
+    """`gt_date,lt_date` in the form that `_moments` reads."""
+    found = []
+    for item in value.split(","):
+        operator, separator, moment = item.partition("_")
+        if not separator:
+            raise problems.invalid(400, "due date query parameter has to have format OPERATOR_VALUE.")
+        found.append({"name": "", "operator": operator, "value": moment})
+    return found
+
+
+def _executable(value: bool, context: Context) -> Iterable[Term]:
+    if value:
+        yield Where("retries", Op.GT, 0)
+        yield AnyOf((is_null("due_ms"), Where("due_ms", Op.LE, context.now_ms)))
+
+
+def _acquired(value: bool, context: Context) -> Iterable[Term]:
+    if value:
+        yield AllOf((not_null("lease_owner"), Where("lease_expires_ms", Op.GT, context.now_ms)))
+
+
+def _kind(kinds: Sequence[str], other: str) -> Filter:
+    def make(value: bool, context: Context) -> Iterable[Term]:
+        if value:
+            if context.given.get(other):
+                raise problems.engine("Cannot combine onlyTimers() with onlyMessages() in the same query")
+            yield Where("kind", Op.IN, tuple(kinds))
+
+    return custom(Kind.BOOLEAN, make)
+
+
+FILTERS: dict[str, Filter] = {
+    "jobId": identifier(),
+    "jobIds": any_of("id"),
+    "jobDefinitionId": text("job_definition_id"),
+    "processInstanceId": identifier("instance_id"),
+    "processInstanceIds": any_of("instance_id"),
+    "executionId": identifier("execution_id"),
+    "processDefinitionId": text("definition_id"),
+    "processDefinitionKey": text("definition_key"),
+    "activityId": text("activity_id"),
+    "withRetriesLeft": flagged(lambda: (Where("retries", Op.GT, 0),)),
+    "noRetriesLeft": flagged(lambda: (eq("retries", 0),)),
+    "executable": custom(Kind.BOOLEAN, _executable),
+    "acquired": custom(Kind.BOOLEAN, _acquired),
+    "timers": _kind(TIMERS, "messages"),
+    "messages": _kind(MESSAGES, "timers"),
+    "dueDates": _moments("due_ms", "due date"),
+    "createTimes": _moments("created_ms", "create time"),
+    "withException": flagged(lambda: (AnyOf((not_null("message"), not_null("stacktrace"))),)),
+    "exceptionMessage": text("message"),
+    "failedActivityId": text("failed_activity_id"),
+    "active": flagged(lambda: (eq("suspended", False),)),
+    "suspended": flagged(lambda: (eq("suspended", True),)),
+    "priorityLowerThanOrEquals": integer("priority", Op.LE, Kind.LONG),
+    "priorityHigherThanOrEquals": integer("priority", Op.GE, Kind.LONG),
+    "tenantIdIn": tenants(including_without="includeJobsWithoutTenantId"),
+    "withoutTenantId": without_tenant(),
+    "includeJobsWithoutTenantId": modifier(),
+    "batchId": nothing(),
+}
+
+JOBS = Selection(
+    "job",
+    FILTERS,
+    {
+        "jobId": Order("id"),
+        "executionId": Order("execution_id"),
+        "processInstanceId": Order("instance_id"),
+        "processDefinitionId": Order("definition_id"),
+        "processDefinitionKey": Order("definition_key"),
+        "jobPriority": Order("priority"),
+        "jobRetries": Order("retries"),
+        "jobDueDate": Order("due_ms"),
+        "tenantId": Order("tenant_id"),
+    },
+)

@@ -1,0 +1,277 @@
+"""Keeps the views up to date with the log, in the background and in bulk.
+
+The position of the views is stored in the same transaction as their rows, so a restart goes on where it stopped. On a
+store that this node has for itself, rows of the log that it has just committed are taken from memory; otherwise, and
+for everything older, they are read. An event that cannot be applied stops the projection: the node is not ready and
+says which event it is; commits go on.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Mapping
+
+from penstock.base.clock import Clock
+from penstock.base.errors import PenstockError, StoreFailed, ViewsBehind
+from penstock.engine.events import LogRow, unpack
+from penstock.store.protocol import AnyChange, LogEntry, Store
+from penstock.views.projection import coalesce, project
+
+logger = logging.getLogger(__name__)
+
+PROJECTION = "views"
+
+ROWS_MAX = 256
+"""Most log rows of one transaction."""
+
+UNITS_MAX = 2_000
+"""Units after which a transaction is closed, even if more rows wait: others want to run, and readers wait."""
+
+YIELD_EVERY_UNITS = 50
+"""Units after which the event loop gets a turn."""
+
+KEPT_ROWS_MAX = 512
+"""Most committed rows that are kept in memory until the views have them."""
+
+RETRY_S = 0.5
+POLL_S = 0.5
+"""How often a shared store is asked for what other nodes have committed."""
+
+MEASURED_ROWS = 8
+
+
+class Projector:
+    """One projection of one node."""
+
+    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str) -> None:
+        self._store = store
+        self._clock = clock
+        self._shared = shared
+        self._stream = stream
+        self._task: asyncio.Task[None] | None = None
+        self._wake = asyncio.Event()
+        self._positions: dict[str, int] = {}
+        self._recent: deque[tuple[int, LogRow]] = deque()
+        self._waiting: list[tuple[Mapping[str, int], asyncio.Future[None]]] = []
+        self._pausing = asyncio.Lock()
+        self._more = False
+        self.error: PenstockError | None = None
+        self.rows = 0
+        self.units = 0
+
+    # ------------------------------------------------------------------------------------------ from outside
+
+    async def start(self) -> None:
+        """Goes on where the views are."""
+        self._positions = await self._store.view_positions(PROJECTION)
+        self._wake.set()
+        self._task = asyncio.create_task(self._run(), name="penstock-projector")
+
+    async def close(self) -> None:
+        """Stops after the transaction that is under way."""
+        task, self._task = self._task, None
+        if task is not None:
+            async with self._pausing:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
+        for _, future in self._waiting:
+            if not future.done():
+                future.set_exception(ViewsBehind("The node is closed"))
+        self._waiting = []
+
+    def committed(self, position: int, row: LogRow | None) -> None:
+        """This node has committed a row of the log."""
+        if row is not None and not self._shared:
+            self._recent.append((position, row))
+            if len(self._recent) > KEPT_ROWS_MAX:
+                self._recent.clear()
+        self._wake.set()
+
+    def wake(self) -> None:
+        """There may be new rows of the log."""
+        self._wake.set()
+
+    @property
+    def positions(self) -> Mapping[str, int]:
+        """How far the views are: stream → position."""
+        return self._positions
+
+    def has(self, positions: Mapping[str, int]) -> bool:
+        """Whether the views hold everything up to these positions."""
+        known = self._positions
+        return all(known.get(stream, 0) >= position for stream, position in positions.items())
+
+    async def wait_for(self, positions: Mapping[str, int], timeout_ms: int) -> None:
+        """Returns when the views hold everything up to these positions. Raises ViewsBehind."""
+        if self.has(positions):
+            return
+        if self.error is not None:
+            raise ViewsBehind(f"The views have stopped: {self.error.message}")
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        entry = (positions, future)
+        self._waiting.append(entry)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(timeout_ms / 1000):
+                await future
+        except TimeoutError:
+            behind = {s: p - self._positions.get(s, 0) for s, p in positions.items()}
+            raise ViewsBehind(
+                f"The views have not caught up within {timeout_ms} ms: {sum(n for n in behind.values() if n > 0)} rows of the"
+                " log are missing; try again in a moment"
+            ) from None
+        finally:
+            if entry in self._waiting:
+                self._waiting.remove(entry)
+
+    async def rebuild(self) -> None:
+        """Empties the views and projects the whole log again; returns when they have caught up."""
+        async with self._pausing:
+            await self._store.reset_views(PROJECTION)
+            self._positions = {}
+            self._recent.clear()
+            self.error = None
+        heads = await self._store.heads()
+        self._wake.set()
+        while not self.has(heads) and self.error is None:
+            await asyncio.sleep(0.01)
+        if self.error is not None:
+            raise self.error
+
+    # ------------------------------------------------------------------------------------------ the loop
+
+    async def _run(self) -> None:
+        while True:
+            if self._shared and not self._wake.is_set() and not self._more:
+                try:
+                    async with asyncio.timeout(POLL_S):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass
+            elif not self._more:
+                await self._wake.wait()
+            self._wake.clear()
+            if self.error is not None:
+                self._more = False
+                self._answer()
+                await self._wake.wait()
+                continue
+            try:
+                async with self._pausing:
+                    self._more = await self._advance()
+            except StoreFailed as error:
+                logger.warning("the views wait for the store: %s", error.message)
+                await asyncio.sleep(RETRY_S)
+                self._more = True
+            except PenstockError as error:
+                self._stop(error)
+            except Exception as error:
+                logger.exception("the projection of the log has failed")
+                self._stop(PenstockError(f"The views cannot be written: {type(error).__name__}: {error}"))
+
+    def _stop(self, error: PenstockError) -> None:
+        logger.error("the views have stopped: %s", error.message)
+        self.error = error
+        self._more = False
+        self._answer()
+
+    async def _advance(self) -> bool:
+        """Projects what is there, up to the bounds; whether there may be more."""
+        rows, positions, more = await self._next()
+        if not positions:
+            return False
+        changes: list[AnyChange] = []
+        since = 0
+        units = 0
+        for row in rows:
+            changes += project(row)
+            units += len(row.units)
+            since += len(row.units)
+            if since >= YIELD_EVERY_UNITS:
+                since = 0
+                await asyncio.sleep(0)
+        await self._store.project(PROJECTION, coalesce(changes), positions)
+        self._positions.update(positions)
+        self.rows += len(rows)
+        self.units += units
+        self._answer()
+        return more
+
+    async def _next(self) -> tuple[list[LogRow], dict[str, int], bool]:
+        """(rows of the log in order, positions after them, whether there may be more)."""
+        recent = self._recent
+        at = self._positions.get(self._stream, 0)
+        while recent and recent[0][0] <= at:
+            recent.popleft()
+        if recent and recent[0][0] == at + 1:
+            rows: list[LogRow] = []
+            units = 0
+            while recent and len(rows) < ROWS_MAX and units < UNITS_MAX:
+                at, row = recent.popleft()
+                rows.append(row)
+                units += len(row.units)
+            return rows, {self._stream: at}, bool(recent)
+        limit = ROWS_MAX
+        entries = await self._store.read_log(self._positions, limit)
+        if self._shared and len(entries) == limit:
+            # The snapshot was cut: what is left out may come before what is in it. Take it whole, in order of causes.
+            while len(entries) == limit:
+                limit *= 4
+                entries = await self._store.read_log(self._positions, limit)
+        positions: dict[str, int] = {}
+        for entry in entries:
+            positions[entry.stream] = max(positions.get(entry.stream, 0), entry.position)
+        found = await self._unpacked(entries)
+        if self._shared and len(positions) > 1:
+            found = _in_order_of_causes(found)
+        return found, positions, len(entries) == limit
+
+    async def _unpacked(self, entries: list[LogEntry]) -> list[LogRow]:
+        found: list[LogRow] = []
+        for number, entry in enumerate(entries):
+            try:
+                found.append(unpack(entry.payload))
+            except Exception as error:
+                raise PenstockError(
+                    f"row {entry.position} of stream {entry.stream} of the log cannot be read: {error}",
+                    stream=entry.stream,
+                    position=entry.position,
+                ) from error
+            if number % MEASURED_ROWS == MEASURED_ROWS - 1:
+                await asyncio.sleep(0)
+        return found
+
+    def _answer(self) -> None:
+        """Lets go those whose positions are reached."""
+        if not self._waiting:
+            return
+        still: list[tuple[Mapping[str, int], asyncio.Future[None]]] = []
+        for entry in self._waiting:
+            positions, future = entry
+            if future.done():
+                continue
+            if self.has(positions):
+                future.set_result(None)
+            elif self.error is not None:
+                future.set_exception(ViewsBehind(f"The views have stopped: {self.error.message}"))
+            else:
+                still.append(entry)
+        self._waiting = still
+
+
+def _in_order_of_causes(rows: list[LogRow]) -> list[LogRow]:
+    """The same units as one row, each instance's in the order of its revisions; deletions of history come last."""
+    units = [unit for row in rows for unit in row.units]
+    units.sort(key=lambda unit: (unit.at_ms, unit.revision))
+    latest: dict[str, int] = {}
+    if any(latest.get(u.instance, 0) > u.revision or latest.update({u.instance: u.revision}) for u in units):
+        # Nodes' clocks disagree: each instance's places in the order stay, its units go there by revision.
+        by_instance: dict[str, list[int]] = {}
+        for at, unit in enumerate(units):
+            by_instance.setdefault(unit.instance, []).append(at)
+        ordered = list(units)
+        for places in by_instance.values():
+            for at, unit in zip(places, sorted((units[p] for p in places), key=lambda u: u.revision), strict=True):
+                ordered[at] = unit
+        units = ordered
+    return [LogRow(units, [id for row in rows for id in row.deleted])]
