@@ -244,7 +244,7 @@ def value_term(op: Op, value: TypedValue, *, lower: bool = False) -> Term:
     if raw is None:
         return eq("type", "Null") if kind == "Null" else AllOf((eq("type", kind), _is_empty(kind)))
     if kind in _WHOLE or kind == "Double":
-        return _number_term(op, raw)  # type: ignore[arg-type]
+        return _number_term(op, raw)
     if kind == "Boolean":
         return AllOf((eq("type", kind), Where("long_value", op, int(bool(raw)))))
     if kind == "Date":

@@ -90,9 +90,18 @@ def incident_filters(link: Link) -> dict[str, Filter]:
 
 
 def list_routes(
-    path: str, selection: Selection, write: Callable[[Row], Any], *, post: bool = True, post_count: bool | None = None
+    path: str,
+    selection: Selection,
+    write: Callable[[Row], Any],
+    *,
+    post: bool = True,
+    post_count: bool | None = None,
+    posted: Selection | None = None,
 ) -> tuple[Route, ...]:
-    """The routes of a list and its count: GET and, with `post` and `post_count`, POST."""
+    """The routes of a list and its count: GET and, with `post` and `post_count`, POST.
+
+    `posted`: what a body may say, where that differs from the query string."""
+    in_body = posted or selection
 
     def written(row: Mapping[str, Any]) -> Any:
         return write(dict(row))
@@ -104,12 +113,12 @@ def list_routes(
         return await counted(request, Query(selection.table, selection.where_of_text(request)))
 
     async def query(request: Request) -> Any:
-        return await listed(request, selection.post(request), written)
+        return await listed(request, in_body.post(request), written)
 
     async def query_count(request: Request) -> Any:
         body = request.object()
-        where = selection.where_of_json(body, request.engine.clock.now_ms())
-        return await counted(request, Query(selection.table, where))
+        where = in_body.where_of_json(body, request.engine.clock.now_ms())
+        return await counted(request, Query(in_body.table, where))
 
     routes = [Route("GET", path, get), Route("GET", f"{path}/count", get_count)]
     if post:

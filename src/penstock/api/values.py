@@ -213,9 +213,9 @@ def write(typed: TypedValue, *, deserialize: bool = True) -> dict[str, Any]:
     kind, value = typed.type, typed.value
     info: dict[str, Any] = {}
     if kind == "Date":
-        value = dates.write(value)  # type: ignore[arg-type]
+        value = dates.write(value)
     elif kind == "Bytes":
-        value = None if value is None else base64.b64encode(value).decode()  # type: ignore[arg-type]
+        value = None if value is None else base64.b64encode(value).decode()
     elif kind == "File":
         return {"type": kind, "value": None, "valueInfo": dict(typed.info or {})}
     elif kind == "Object":

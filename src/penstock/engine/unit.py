@@ -101,6 +101,9 @@ class Unit:
             if x is not None and run.replaced:
                 while (into := run.replaced.get(x.id)) is not None:
                     x = into
+            if x is not None and run.instance.executions.get(x.id) is not x:
+                # Something in this unit has canceled the path meanwhile.
+                continue
             steps = operation(run, x, *args)
             if steps is not None:
                 yield from steps

@@ -84,6 +84,7 @@ class Ticket:
         "jobs",
         "locks",
         "notify",
+        "retries",
         "rows",
         "writes",
     )
@@ -98,6 +99,8 @@ class Ticket:
         self.inbox: InboxEntry | None = None
         self.deleted: Sequence[str] = ()
         self.notify: Sequence[str] = ()
+        self.retries: Sequence[tuple[str, int]] = ()
+        """External tasks that become free: (topic, when)."""
         self.bump_epoch = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
@@ -325,7 +328,9 @@ class Committer:
                 culprits[ticket] = error
         if not culprits and why.epoch is None:
             # The store names nobody that is in the batch: it cannot be retried as it is.
-            culprits = {ticket: StoreFailed(f"The store rejected a batch without naming why: {why}") for ticket in tickets}
+            culprits = {
+                ticket: StoreFailed(f"The store rejected a batch without naming why: {why}") for ticket in tickets
+            }
         self._drop(tickets, culprits)
         return [ticket for ticket in tickets if not ticket.done.done()]
 
@@ -429,4 +434,3 @@ def _refusal(error: Exception) -> BaseException:
     refused = Failure(f"The store refused the unit: {type(error).__name__}: {error}")
     refused.__cause__ = error
     return refused
-

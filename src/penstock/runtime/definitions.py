@@ -225,7 +225,9 @@ class Definitions:
         row = await self.row(definition)
         content = await self._content(row["deployment_id"], row["resource_name"])
         if content is None:
-            raise NotFound(f"no resource found with name '{row['resource_name']}' in deployment '{row['deployment_id']}'")
+            raise NotFound(
+                f"no resource found with name '{row['resource_name']}' in deployment '{row['deployment_id']}'"
+            )
         file = await _read(content, row["resource_name"])
         for process in file[0].processes:
             if process.id == row["key"]:
@@ -487,7 +489,10 @@ class Definitions:
     ) -> Row:
         latest = await self._latest_known(process.id, request.tenant)
         version = (await self.row(latest))["version"] + 1 if latest is not None else 1
-        none_start = next((n for n in process.nodes.values() if n.kind == "startEvent" and n.parent == process.id and not n.triggers), None)
+        none_start = next(
+            (n for n in process.nodes.values() if n.kind == "startEvent" and n.parent == process.id and not n.triggers),
+            None,
+        )
         form = none_start.form if none_start is not None else None
         return _whole(
             "process_definition",
@@ -574,7 +579,9 @@ class Definitions:
             for row in rows:
                 plan.rows.append(RowChange(table, Change.DELETE, {"shard": row["shard"], "id": row["id"]}))
                 if table == "job" and row["kind"] == JobKind.TIMER_START.value:
-                    event = JobDeleted(job=row["id"], log=self._ids.new(), retries=row["retries"], **start_job_facts(row))
+                    event = JobDeleted(
+                        job=row["id"], log=self._ids.new(), retries=row["retries"], **start_job_facts(row)
+                    )
                     plan.events.append(start_job_events(row, event, now_ms))
 
     async def _add_starts(self, plan: Plan, definition: Definition, row: Row, now_ms: int) -> None:
@@ -624,7 +631,11 @@ class Definitions:
             )
         )
         for change in plan.rows:
-            if isinstance(change, RowChange) and change.table == "event_subscription" and change.change is Change.INSERT:
+            if (
+                isinstance(change, RowChange)
+                and change.table == "event_subscription"
+                and change.change is Change.INSERT
+            ):
                 others.append(change.values)
         for other in others:
             same = other["type"] == "message" and other["name"] == name
@@ -748,9 +759,7 @@ class Definitions:
         for id in ids:
             self._compiled.pop(id, None)
 
-    async def _restore_latest(
-        self, plan: Plan, key: str, tenant: str | None, gone: Sequence[str], now_ms: int
-    ) -> None:
+    async def _restore_latest(self, plan: Plan, key: str, tenant: str | None, gone: Sequence[str], now_ms: int) -> None:
         rows = await self._store.rows(
             Query("process_definition", (eq("key", key), _tenant(tenant)), order=(Order("version", descending=True),))
         )
@@ -768,7 +777,11 @@ class Definitions:
             for id in definitions:
                 await self.row(id)
             timers = await self._store.rows(
-                Query("job", (one_of("definition_id", definitions), is_null("instance_id")), columns=("shard", "id", "kind"))
+                Query(
+                    "job",
+                    (one_of("definition_id", definitions), is_null("instance_id")),
+                    columns=("shard", "id", "kind"),
+                )
             )
             rows: list[AnyChange] = [
                 UpdateWhere("process_definition", "id", tuple(definitions), {"suspended": suspended}),
@@ -890,9 +903,7 @@ def start_job_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def start_job_events(
-    row: Mapping[str, Any], event: AnyEvent, now_ms: int, *, first: bool = False
-) -> InstanceEvents:
+def start_job_events(row: Mapping[str, Any], event: AnyEvent, now_ms: int, *, first: bool = False) -> InstanceEvents:
     """An event of a job that belongs to no instance: its header names the job itself.
 
     Such a job has no state that counts revisions; the moment orders its events after the first."""

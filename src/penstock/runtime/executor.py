@@ -22,6 +22,7 @@ from penstock.base.errors import (
     EntitySuspended,
     Failure,
     NotFound,
+    NullValue,
     Overloaded,
     PenstockError,
     Refused,
@@ -30,6 +31,7 @@ from penstock.base.ids import Ids
 from penstock.engine import commands as c
 from penstock.engine.codec import encode
 from penstock.engine.definition import Definition
+from penstock.engine.events import ExternalTaskFailed, InstanceEvents
 from penstock.engine.questions import (
     CallDelegate,
     EvaluateDecision,
@@ -86,6 +88,7 @@ class Request(msgspec.Struct):
     locks: Sequence[LockCheck] = ()
     jobs: Sequence[JobCheck] = ()
     rows: Sequence[AnyChange] = ()
+    events: Sequence[InstanceEvents] = ()
     inbox_key: str | None = None
     inbox_expires_ms: int = 0
 
@@ -209,9 +212,7 @@ class Executor:
 
     # ------------------------------------------------------------------------------------------ driving the core
 
-    async def _drive(
-        self, unit: Unit, steps: Any, hots: dict[str, Hot], held: set[str], rests_on: "_RestsOn"
-    ) -> Any:
+    async def _drive(self, unit: Unit, steps: Any, hots: dict[str, Hot], held: set[str], rests_on: "_RestsOn") -> Any:
         try:
             question = next(steps)
             while True:
@@ -344,7 +345,16 @@ class Executor:
             ticket.locks = [LockCheck(command.external_task, command.worker)]  # type: ignore[attr-defined]
         if request.locks:
             ticket.locks = [*ticket.locks, *request.locks]
+        if type(command) is c.FailExternalTask:
+            ticket.retries = [
+                (event.topic or "", event.retry_at_ms if event.retry_at_ms is not None else unit.now_ms)
+                for happened in events
+                for event in happened.events
+                if type(event) is ExternalTaskFailed
+            ]
         ticket.jobs = request.jobs
+        if request.events:
+            ticket.events = [*events, *request.events]
         if request.rows:
             ticket.rows += request.rows
         if request.inbox_key is not None:
@@ -443,24 +453,23 @@ def _instances_of(command: c.Command) -> tuple[str, ...]:
 
 def _gone(command: c.InstanceCommand) -> Refused:
     """The instance does not live (any more): what is missing, in Camunda's words."""
-    for field, text in _MISSING:
+    for field, kind, text in _MISSING:
         id = getattr(command, field, None)
         if isinstance(id, str):
-            return NotFound(text.format(id=id), **{field: id})
-    if isinstance(command, c.DeleteInstance):
-        return NotFound(
-            f"No process instance found for id '{command.instance}': processInstance is null", instance=command.instance
-        )
-    return NotFound(f"execution {command.instance} doesn't exist: execution is null", instance=command.instance)
+            return kind(text.format(id=id), **{field: id})
+    return NotFound(
+        f"The process instance with id '{command.instance}' does not exist or has ended", instance=command.instance
+    )
 
 
-_MISSING = (
-    ("external_task", "Cannot find external task with id {id}: externalTask is null"),
-    ("task", "Cannot find task with id {id}: task is null"),
-    ("job", "No job found with id '{id}': job is null"),
-    ("incident", "Cannot find an incident with id '{id}': incident is null"),
-    ("execution", "execution {id} doesn't exist: execution is null"),
+_MISSING: tuple[tuple[str, type[Refused], str], ...] = (
+    ("external_task", NotFound, "Cannot find external task with id {id}: externalTask is null"),
+    ("task", NullValue, "Cannot find task with id {id}: task is null"),
+    ("job", NotFound, "No job found with id '{id}'"),
+    ("incident", NotFound, "Cannot find an incident with id '{id}'"),
+    ("execution", NullValue, "execution {id} doesn't exist: execution is null"),
 )
+"""As `engine.step` words it where the instance lives and the thing does not."""
 
 
 def _lock_refusal(command: c.Command, lost: LockLost) -> Refused:

@@ -140,6 +140,8 @@ class JobRunner:
             await self._release(row)
 
     async def _release(self, row: Row) -> None:
+        # Not at once: what failed outside of the job itself would fail again.
+        await asyncio.sleep(RETRY_S)
         try:
             await self._store.release_jobs(self.owner, [row["id"]])
         except PenstockError as error:

@@ -94,7 +94,9 @@ def _text(text: str, name: str, error: Callable[[str], PenstockError]) -> int:
     try:
         return len(text.encode())
     except UnicodeEncodeError as bad:
-        raise error(f"Variable '{_printable(name)}' holds a lone surrogate at position {bad.start}: it is no text") from None
+        raise error(
+            f"Variable '{_printable(name)}' holds a lone surrogate at position {bad.start}: it is no text"
+        ) from None
 
 
 def _printable(name: str) -> str:

@@ -83,8 +83,15 @@ class Engine(Protocol):
         """Deploys. Raises ParseFailed with the findings of all resources."""
         ...
 
-    async def delete_deployment(self, deployment: str, *, cascade: bool, skip_custom_listeners: bool = False,
-                                skip_io_mappings: bool = False, user: str | None = None) -> None:
+    async def delete_deployment(
+        self,
+        deployment: str,
+        *,
+        cascade: bool,
+        skip_custom_listeners: bool = False,
+        skip_io_mappings: bool = False,
+        user: str | None = None,
+    ) -> None:
         """Deletes a deployment, its definitions and, with `cascade`, all their instances and history; without it,
         refused while instances run. Raises NotFound."""
         ...
@@ -97,7 +104,9 @@ class Engine(Protocol):
         """Suspends or activates definitions, with their running instances if asked."""
         ...
 
-    async def suspend_job_definition(self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool) -> None:
+    async def suspend_job_definition(
+        self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool
+    ) -> None:
         """Suspends or activates job definitions, with their jobs if asked."""
         ...
 

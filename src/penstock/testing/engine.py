@@ -28,10 +28,12 @@ from penstock.engine.questions import (
     LoadDefinition,
     LoadInstance,
     Question,
+    RunScript,
 )
 from penstock.engine.state import Instance, Job, Task
 from penstock.engine.step import step
 from penstock.engine.unit import Unit
+from penstock.expr.script import ScriptResult
 from penstock.expr.values import TypedValue, from_native
 from penstock.model.reader import read_bpmn
 
@@ -48,6 +50,8 @@ class Engine:
         self.instances: dict[str, Instance] = {}
         self.history: dict[str, list[InstanceEvents]] = {}
         self.delegates: dict[str, Delegate] = {}
+        self.scripts: Callable[[RunScript], ScriptResult] | None = None
+        """Answers script questions; None: every script does nothing."""
         self.checked = checked
 
     # ------------------------------------------------------------------------------------------ in
@@ -162,6 +166,8 @@ class Engine:
             if delegate is None:
                 raise NotFound(f"nobody has registered '{question.name}'")
             return delegate(question)
+        if isinstance(question, RunScript):
+            return self.scripts(question) if self.scripts is not None else ScriptResult()
         return None
 
     def _find(self, question: FindDefinition) -> Definition | None:

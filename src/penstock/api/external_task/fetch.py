@@ -25,7 +25,7 @@ async def fetch_and_lock(request: Request) -> Any:
         raise problems.invalid(
             400, f"The asynchronous response timeout cannot be set to a value greater than {most_ms} milliseconds"
         )
-    worker, topics, fetch = _checked(body)
+    topics, fetch = _checked(body)
     if not topics or fetch.max_tasks == 0:
         return []
     if wait_ms is None or wait_ms <= 0:
@@ -39,7 +39,7 @@ async def fetch_and_lock(request: Request) -> Any:
     return [await _locked(request, row, by_topic[row["topic"]]) for row in rows]
 
 
-def _checked(body: dto.FetchAndLock) -> tuple[str, Sequence[dto.Topic], Fetch]:
+def _checked(body: dto.FetchAndLock) -> tuple[Sequence[dto.Topic], Fetch]:
     """Camunda's order of refusals (`FetchExternalTasksCmd.validateInput`)."""
     created: str | None = None
     for item in body.sorting or ():
@@ -66,7 +66,7 @@ def _checked(body: dto.FetchAndLock) -> tuple[str, Sequence[dto.Topic], Fetch]:
         use_priority=bool(body.use_priority),
         created=created,
     )
-    return body.worker_id, topics, fetch
+    return topics, fetch
 
 
 async def _fetch(request: Request, fetch: Fetch, topics: Sequence[dto.Topic], wait_ms: int | None) -> list[Row]:

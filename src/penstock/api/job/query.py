@@ -1,11 +1,23 @@
 """What `/job` can be asked (Camunda 7 `JobQueryDto`)."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+
+import msgspec
 
 from penstock.api import dates, problems
-from penstock.api.querying import Context, Filter, Kind, Selection, custom, identifier, integer, modifier, tenants, text
-from penstock.api.querying import VariableCondition as Condition
+from penstock.api.querying import (
+    Context,
+    Filter,
+    Kind,
+    Selection,
+    VariableCondition,
+    custom,
+    identifier,
+    integer,
+    modifier,
+    tenants,
+    text,
+)
 from penstock.api.shared_query import any_of, flagged, nothing, without_tenant
 from penstock.engine.events import JobKind
 from penstock.store.query import AllOf, AnyOf, Op, Order, Term, Where, eq, is_null, not_null
@@ -15,31 +27,39 @@ MESSAGES = tuple(kind.value for kind in JobKind if not kind.value.startswith("ti
 _OPERATORS = {"gt": Op.GT, "lt": Op.LT}
 
 
-def _moments(column: str, name: str) -> Filter:
-    """`dueDates`, `createTimes`: `gt_<date>,lt_<date>` or `[{"operator", "value"}]`."""
+def _moment_terms(column: str, name: str, conditions: Iterable[tuple[str, str]]) -> Iterable[Term]:
+    for operator, value in conditions:
+        op = _OPERATORS.get(operator)
+        if op is None:
+            raise problems.invalid(400, f"Invalid {name} comparator specified: {operator}")
+        moment = dates.parse(value)
+        if moment is None:
+            raise problems.invalid(400, f"Invalid {name} format: {value}")
+        yield Where(column, op, moment)
 
-    def make(conditions: Sequence[Condition], _: Context) -> Iterable[Term]:
-        for condition in conditions:
-            op = _OPERATORS.get(condition.operator)
-            if op is None:
-                raise problems.invalid(400, f"Invalid {name} comparator specified: {condition.operator}")
-            moment = dates.parse(str(condition.value.value))
-            if moment is None:
-                raise problems.invalid(400, f"Invalid {name} format: {condition.value.value}")
-            yield Where(column, op, moment)
+
+def _moments_of_text(column: str, name: str) -> Filter:
+    """`dueDates=gt_<date>,lt_<date>`."""
+
+    def make(value: Sequence[str], _: Context) -> Iterable[Term]:
+        conditions = []
+        for item in value:
+            operator, separator, moment = item.partition("_")
+            if not separator:
+                raise problems.invalid(400, f"{name} query parameter has to have format OPERATOR_VALUE.")
+            conditions.append((operator, moment))
+        return _moment_terms(column, name, conditions)
+
+    return custom(Kind.LIST, make)
+
+
+def _moments_of_json(column: str, name: str) -> Filter:
+    """`"dueDates": [{"operator": "gt", "value": "<date>"}]`."""
+
+    def make(value: Sequence[VariableCondition], _: Context) -> Iterable[Term]:
+        return _moment_terms(column, name, [(item.operator, str(item.value.value)) for item in value])
 
     return Filter(Kind.VARIABLES, make)
-
-
-def due_conditions(value: str) -> Any:
-    """`gt_date,lt_date` in the form that `_moments` reads."""
-    found = []
-    for item in value.split(","):
-        operator, separator, moment = item.partition("_")
-        if not separator:
-            raise problems.invalid(400, "due date query parameter has to have format OPERATOR_VALUE.")
-        found.append({"name": "", "operator": operator, "value": moment})
-    return found
 
 
 def _executable(value: bool, context: Context) -> Iterable[Term]:
@@ -79,8 +99,8 @@ FILTERS: dict[str, Filter] = {
     "acquired": custom(Kind.BOOLEAN, _acquired),
     "timers": _kind(TIMERS, "messages"),
     "messages": _kind(MESSAGES, "timers"),
-    "dueDates": _moments("due_ms", "due date"),
-    "createTimes": _moments("created_ms", "create time"),
+    "dueDates": _moments_of_text("due_ms", "due date"),
+    "createTimes": _moments_of_text("created_ms", "create time"),
     "withException": flagged(lambda: (AnyOf((not_null("message"), not_null("stacktrace"))),)),
     "exceptionMessage": text("message"),
     "failedActivityId": text("failed_activity_id"),
@@ -109,3 +129,13 @@ JOBS = Selection(
         "tenantId": Order("tenant_id"),
     },
 )
+
+POSTED_JOBS = msgspec.structs.replace(
+    JOBS,
+    filters={
+        **FILTERS,
+        "dueDates": _moments_of_json("due_ms", "due date"),
+        "createTimes": _moments_of_json("created_ms", "create time"),
+    },
+)
+"""The same in a body, where conditions on dates are records."""
