@@ -11,13 +11,29 @@ from urllib.parse import unquote
 import structlog
 
 from penstock.api import pages, problems
+from penstock.api.condition import routes as condition
 from penstock.api.deployment import routes as deployment
+from penstock.api.event_subscription import routes as event_subscription
+from penstock.api.execution import routes as execution
 from penstock.api.external_task import routes as external_task
+from penstock.api.history_activity_instance import routes as history_activity_instance
+from penstock.api.history_external_task_log import routes as history_external_task_log
+from penstock.api.history_incident import routes as history_incident
+from penstock.api.history_job_log import routes as history_job_log
+from penstock.api.history_process_instance import routes as history_process_instance
+from penstock.api.history_task import routes as history_task
+from penstock.api.history_variable_instance import routes as history_variable_instance
 from penstock.api.http import NO_CONTENT, Receive, Request, Response, Route, Scope, Send, json, read_body
+from penstock.api.incident import routes as incident
+from penstock.api.job import routes as job
+from penstock.api.job_definition import routes as job_definition
 from penstock.api.message import routes as message
 from penstock.api.process_definition import routes as process_definition
+from penstock.api.process_instance import routes as process_instance
 from penstock.api.signal import routes as signal
 from penstock.api.system import routes as system
+from penstock.api.task import routes as task
+from penstock.api.variable_instance import routes as variable_instance
 from penstock.base.errors import PenstockError
 from penstock.runtime.protocol import Engine
 
@@ -31,6 +47,22 @@ RESOURCES: tuple[Sequence[Route], ...] = (
     external_task.ROUTES,
     message.ROUTES,
     signal.ROUTES,
+    condition.ROUTES,
+    event_subscription.ROUTES,
+    execution.ROUTES,
+    incident.ROUTES,
+    job.ROUTES,
+    job_definition.ROUTES,
+    process_instance.ROUTES,
+    task.ROUTES,
+    variable_instance.ROUTES,
+    history_activity_instance.ROUTES,
+    history_external_task_log.ROUTES,
+    history_incident.ROUTES,
+    history_job_log.ROUTES,
+    history_process_instance.ROUTES,
+    history_task.ROUTES,
+    history_variable_instance.ROUTES,
 )
 """Every resource below `/engine-rest`: one row each."""
 
@@ -189,6 +221,8 @@ def _segments(scope: Scope) -> list[str]:
     """The path's segments, each decoded on its own so that an encoded slash stays in its segment."""
     raw: bytes = scope.get("raw_path") or scope["path"].encode()
     text = raw.partition(b"?")[0].decode("latin-1")
+    if "%00" in text:
+        raise problems.invalid(400, "The path contains the character NUL, which nothing can match.")
     segments = [segment for segment in text.split("/") if segment]
     return [unquote(segment) for segment in segments] if "%" in text else segments
 

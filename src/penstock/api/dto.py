@@ -1,10 +1,19 @@
 """JSON bodies as records: camelCase on the wire, read as leniently as Jackson reads Camunda's DTOs."""
 
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import msgspec
 
 from penstock.api import problems
+
+Int = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+"""A Java Integer."""
+
+Long = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""A Java Long."""
+
+SPAN_MS_MAX = 100 * 366 * 24 * 3_600_000
+"""Longest span that a moment is moved by; longer ones mean "for ever" and would leave the calendar."""
 
 
 class Body(msgspec.Struct, kw_only=True, rename="camel"):
@@ -20,6 +29,7 @@ def decode(content: bytes, kind: type[B]) -> B:
     """Reads a body. Raises 400 with an empty message, as Camunda does, for what is no JSON or does not fit."""
     if not content:
         return kind()
+    refuse_nul(content)
     decoder = _decoders.get(kind)
     if decoder is None:
         decoder = _decoders[kind] = msgspec.json.Decoder(kind)
@@ -34,6 +44,26 @@ def decode(content: bytes, kind: type[B]) -> B:
     except (msgspec.DecodeError, RecursionError):
         raise problems.unreadable() from None
     return kind() if found is None else convert(found, kind)
+
+
+def refuse_nul(content: bytes) -> None:
+    """Refuses JSON with the character NUL in a text or name: no store can keep it. Raises 400."""
+    if b"\\u0000" not in content:
+        return
+    try:
+        found = msgspec.json.decode(content)
+    except (msgspec.DecodeError, RecursionError):
+        raise problems.unreadable() from None
+    if _has_nul(found):
+        raise problems.invalid(400, "The request contains the character NUL, which cannot be stored.")
+
+
+def _has_nul(found: Any) -> bool:
+    if isinstance(found, str):
+        return "\x00" in found
+    if isinstance(found, dict):
+        return any("\x00" in name or _has_nul(value) for name, value in found.items())
+    return isinstance(found, list) and any(_has_nul(item) for item in found)
 
 
 def convert(found: Any, kind: type[B]) -> B:
@@ -57,6 +87,11 @@ def _coerce(value: Any, kind: Any) -> Any:
         if value is None:
             return None
         kind = next(k for k in get_args(kind) if k is not type(None))
+    if get_origin(kind) is Annotated:
+        number, meta = _scalar(value, get_args(kind)[0]), get_args(kind)[1]
+        if not meta.ge <= number <= meta.le:
+            raise problems.unreadable()
+        return number
     if isinstance(kind, type) and issubclass(kind, Body):
         return convert(value, kind)
     origin = get_origin(kind)

@@ -10,7 +10,7 @@ import python_multipart
 from python_multipart.exceptions import FormParserError
 
 from penstock.api import problems
-from penstock.api.dto import Body, decode
+from penstock.api.dto import Body, decode, refuse_nul
 from penstock.runtime.protocol import Engine
 
 Scope = MutableMapping[str, Any]
@@ -73,9 +73,12 @@ class Part(msgspec.Struct, frozen=True):
     def text(self) -> str:
         """The content as UTF-8. Raises Problem 400."""
         try:
-            return self.content.decode()
+            found = self.content.decode()
         except UnicodeDecodeError:
-            raise problems.invalid(400, f"The form field '{self.name}' is not UTF-8 text.") from None
+            found = "\x00"
+        if "\x00" in found:
+            raise problems.invalid(400, f"The form field '{self.name}' is not UTF-8 text without NUL.")
+        return found
 
 
 class Route:
@@ -127,6 +130,8 @@ class Request:
         if self._query is None:
             found: dict[str, list[str]] = {}
             text = self.scope["query_string"]
+            if b"%00" in text:
+                raise problems.invalid(400, "The query contains the character NUL, which nothing can match.")
             if text:
                 for name, value in parse_qsl(text.decode("latin-1"), keep_blank_values=True):
                     found.setdefault(name, []).append(value)
@@ -166,6 +171,7 @@ class Request:
         """The JSON object in the body, `{}` for an empty body. Raises 400."""
         if not self.content:
             return {}
+        refuse_nul(self.content)
         try:
             found = msgspec.json.decode(self.content)
         except (msgspec.DecodeError, RecursionError):
@@ -183,6 +189,8 @@ class Request:
             _parse_multipart(self.headers.get(b"content-type", b""), self.content, parts)
         except FormParserError as error:
             raise problems.invalid(400, f"The multipart body cannot be read: {error}") from None
+        if any("\x00" in part.name or "\x00" in (part.filename or "") for part in parts):
+            raise problems.invalid(400, "The name of a part contains the character NUL, which cannot be stored.")
         return parts
 
     # -- addresses and identity

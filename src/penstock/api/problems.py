@@ -27,6 +27,7 @@ from penstock.base.errors import (
     TaskAlreadyClaimed,
 )
 from penstock.model.findings import Finding, Severity
+from penstock.model.log import UnreadableResource
 
 RETRY_AFTER_S = 1
 """What `Retry-After` says when a node is overloaded."""
@@ -40,6 +41,7 @@ _TABLE: tuple[tuple[type[PenstockError], int, str, int | None], ...] = (
     (EntitySuspended, 500, "SuspendedEntityInteractionException", 0),
     (MismatchingCorrelation, 400, "MismatchingMessageCorrelationException", 0),
     (TaskAlreadyClaimed, 500, "TaskAlreadyClaimedException", 0),
+    (UnreadableResource, 500, "ProcessEngineException", 0),
     (ParseFailed, 400, "ParseException", 0),
     (Refused, 400, "BadUserRequestException", 0),
     (Failure, 500, "ProcessEngineException", 0),
@@ -137,7 +139,7 @@ def of(error: PenstockError) -> Problem:
         return error
     for kind, status, name, code in _TABLE:
         if isinstance(error, kind):
-            extra = {"details": _findings(error)} if isinstance(error, ParseFailed) else None
+            extra = {"details": _findings(error)} if isinstance(error, ParseFailed) and status == 400 else None
             headers = ((b"retry-after", str(RETRY_AFTER_S).encode()),) if status == 503 else ()
             return Problem(status, name, error.message, code, extra=extra, headers=headers)
     raise AssertionError("the table ends with PenstockError")

@@ -362,7 +362,10 @@ def _of_json(kind: Kind, value: Any) -> Any:
     elif kind is Kind.DATE:
         if value == "":
             return None
-        found = value if isinstance(value, int) and not isinstance(value, bool) else dates.parse(as_text(value))
+        if isinstance(value, int) and not isinstance(value, bool):
+            found = value if -(2**63) <= value < 2**63 else None
+        else:
+            found = dates.parse(as_text(value))
     else:
         found = whole(as_text(int(value) if isinstance(value, float) else value), kind)
     if found is None:

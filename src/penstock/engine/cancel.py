@@ -63,7 +63,7 @@ def _cancel_activity(run: Run, x: Execution, reason: str) -> Steps:
         called = yield from load_run(run, x.called)
         if called is not None and not called.instance.ended:
             called.skip_listeners, called.skip_io_mappings = run.skip_listeners, run.skip_io_mappings
-            yield from cancel_instance(called, InstanceState.INTERNALLY_TERMINATED, reason)
+            yield from cancel_instance(called, run.unit.called_state, reason)
     yield from drop_tasks(run, x, "deleted")
     if a.end_listeners and not run.skip_listeners:
         yield from notify(run, x, a, "end")
@@ -88,6 +88,7 @@ def drop_tasks(run: Run, x: Execution, reason: str) -> Steps:
 def interrupt(run: Run, scope: Execution, reason: str) -> Steps:
     """Cancels everything inside `scope`, which stays; nothing waits at it any more but compensation (Camunda 7
     `ExecutionEntity.interrupt`)."""
+    yield from drop_tasks(run, scope, reason)
     yield from clear(run, scope, reason)
     tree.drop_waits(run, scope, keep_compensation=True)
     if scope.phase is not Phase.IDLE or scope.activity is not None:

@@ -68,6 +68,7 @@ def _keep(run: Run, x: Execution, a: Activity) -> None:
             parent=scope.id,
             activity=a.id,
             activity_instance=run.instance_id_of(a.id),
+            completed_instance=x.scope_instance,
             variables=[(run.new_id(), name, found.value) for name, found in x.variables.items()],
         )
     )
@@ -98,21 +99,11 @@ def is_compensating(run: Run, x: Execution) -> bool:
     at: Execution | None = x
     while at is not None and at.parent is not None:
         at = run.instance.executions[at.parent]
-        if at.activity is not None and _throws(run.activity(at)):
+        if at.activity is not None and tree.throws_compensation(run.activity(at)):
             return True
-        if at.kind is ExecutionKind.SCOPE and _throws(run.activity_by_id(at.scope_activity)):
+        if at.kind is ExecutionKind.SCOPE and tree.throws_compensation(run.activity_by_id(at.scope_activity)):
             return True
     return False
-
-
-def _throws(a: Activity) -> bool:
-    trigger = a.trigger
-    return (
-        a.node is not None
-        and trigger is not None
-        and trigger.kind in (TriggerKind.COMPENSATION, TriggerKind.CANCEL)
-        and a.node.kind in ("intermediateThrowEvent", "endEvent", "boundaryEvent")
-    )
 
 
 def subscriptions_for(run: Run, x: Execution, a: Activity) -> list[Subscription]:
@@ -191,9 +182,16 @@ def _compensated(run: Run, x: Execution) -> None:
     if tree.live_children(run, thrower):
         return
     a = run.activity_by_id(thrower.scope_activity)
-    if _throws(a):
+    if tree.throws_compensation(a):
         run.emit(PathPlaced(thrower.id, a.id, None, Phase.ACTIVE))
-        run.leave(thrower)
+        run.push("compensation_done", thrower)
     else:
         # A revived scope inside a larger compensation.
         _compensated(run, thrower)
+
+
+@operation
+def compensation_done(run: Run, x: Execution) -> Maybe:
+    """Every handler of the throwing event has ended."""
+    a = run.activity(x)
+    return a.kind.signal(run, x, a, "compensationDone", None)

@@ -343,10 +343,8 @@ def timer_kind(a: Activity) -> JobKind:
     """Which type of job the timer event `a` makes (Camunda 7 `TimerEventJobHandler` types)."""
     if a.attached_to is not None:
         return JobKind.TIMER_BOUNDARY
-    if a.event_scope is not None:
-        return JobKind.TIMER_EVENT_SUBPROCESS
     if a.node is not None and a.node.kind == "startEvent":
-        return JobKind.TIMER_START
+        return JobKind.TIMER_EVENT_SUBPROCESS if a.event_scope is not None else JobKind.TIMER_START
     return JobKind.TIMER_CATCH
 
 

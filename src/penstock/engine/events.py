@@ -142,7 +142,7 @@ class ExecutionEnded(Event, frozen=True, tag=9):
 
 class ExecutionKept(Event, frozen=True, tag=10):
     """A completed scope's variables were copied to the new KEPT node `execution` below `parent`, for compensation.
-    `activity_instance`: the instance that completed."""
+    `activity_instance`: the kept node's own activity instance, which has no row in history."""
 
     execution: str
     parent: str
@@ -150,6 +150,8 @@ class ExecutionKept(Event, frozen=True, tag=10):
     activity_instance: str
     variables: list[tuple[str, str, TypedValue]]
     """(variable id, name, value) in order of creation."""
+    completed_instance: str | None = None
+    """The instance that completed: in history the copies belong to it."""
 
 
 class ActivityStarted(Event, frozen=True, tag=11):

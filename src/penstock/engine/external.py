@@ -183,7 +183,6 @@ def _retries_changed(run: Run, task: ExternalTask, before: int | None, retries: 
             activity=task.activity,
             configuration=task.id,
             message=task.error_message,
-            failed_activity=task.activity,
         )
 
 

@@ -52,7 +52,7 @@ def open_incident(
                 type=type,
                 execution=caller.id,
                 activity=caller.activity,
-                failed_activity=failed_activity if failed_activity is not None else activity,
+                failed_activity=failed_activity,
                 configuration=None,
                 message=None,
                 cause=cause,

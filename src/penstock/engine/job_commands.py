@@ -125,9 +125,7 @@ def _next_try(run: Run, x: Execution, a: Activity, job: Job) -> tuple[int, int |
         except ExpressionFailed:
             # Camunda 7 falls back to its default when the cycle cannot be read; the first failure must not hide behind it.
             return max(job.retries - 1, 0), None
-        first = job.message is None and job.failed_activity is None
-        left = cycle.retries if first else job.retries
-        return max(left - 1, 0), cycle.due_after(run.unit.now_ms, left)
+        return max(job.retries - 1, 0), cycle.due_after(run.unit.now_ms, job.retries)
     return max(job.retries - 1, 0), None
 
 

@@ -5,15 +5,28 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from penstock.base.errors import Failure
+from penstock.base.errors import ExpressionFailed, Failure
 from penstock.engine.definition import Activity, job_definition_id, timer_kind
 from penstock.engine.events import JobCreated, JobDeleted, JobKind
 from penstock.engine.incidents import close_for
 from penstock.engine.state import Execution, Job
 from penstock.engine.unit import Run
-from penstock.engine.variables import evaluate, evaluate_int
+from penstock.engine.variables import evaluate, evaluate_int, evaluate_text
 from penstock.expr import schedule
 from penstock.model.graph import TimerKind, Trigger
+
+
+def first_retries(run: Run, x: Execution | None, a: Activity | None) -> int:
+    """How many tries a new job has: what `failedJobRetryTimeCycle` says, else the default (Camunda 7
+    `DefaultJobRetryCmd`)."""
+    if a is None or a.retry_cycle is None:
+        return run.unit.default_retries
+    try:
+        text = evaluate_text(run, a.retry_cycle, x if x is not None else run.top)
+        return schedule.parse_retry_cycle(text or "").retries
+    except ExpressionFailed:
+        # Camunda 7 ignores a cycle that it cannot read.
+        return run.unit.default_retries
 
 
 def job_priority(run: Run, x: Execution | None, a: Activity | None) -> int:
@@ -32,7 +45,7 @@ def create_async(run: Run, x: Execution, a: Activity, configuration: str, flow: 
             kind=JobKind.ASYNC,
             execution=x.id,
             activity=a.id,
-            retries=run.unit.default_retries,
+            retries=first_retries(run, x, a),
             priority=job_priority(run, x, a),
             exclusive=a.exclusive,
             configuration=configuration,
@@ -83,7 +96,7 @@ def create_timer(run: Run, x: Execution, a: Activity, *, repeats: bool) -> None:
             kind=kind,
             execution=x.id,
             activity=a.id,
-            retries=run.unit.default_retries,
+            retries=first_retries(run, x, a),
             due_ms=due_ms,
             priority=job_priority(run, x, a),
             exclusive=a.exclusive,

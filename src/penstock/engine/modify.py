@@ -30,13 +30,13 @@ def modify(run: Run, instructions: tuple[StartInstruction, ...]) -> Steps:
         yield from run.unit.work()
         if run.instance.ended:
             return
-    yield from end_if_empty(run, CANCELED)
+    yield from end_if_empty(run)
 
 
-def end_if_empty(run: Run, reason: str | None) -> Steps:
+def end_if_empty(run: Run) -> Steps:
     """An instance without anything left ends."""
     if not _occupied(run):
-        yield from cancel_instance(run, InstanceState.EXTERNALLY_TERMINATED, reason)
+        yield from cancel_instance(run, InstanceState.EXTERNALLY_TERMINATED, None)
 
 
 def _occupied(run: Run) -> bool:
@@ -103,6 +103,8 @@ def _is_at(x: Execution, activity: str) -> bool:
 def cancel_place(run: Run, x: Execution) -> Steps:
     """Cancels the scope or path `x`; the scopes around that are empty then go as well (but not the instance)."""
     top = x
+    # What is canceled from outside is terminated externally, called instances as well.
+    run.unit.called_state = InstanceState.EXTERNALLY_TERMINATED
     while True:
         if top.kind is ExecutionKind.INSTANCE:
             yield from clear(run, top, CANCELED)

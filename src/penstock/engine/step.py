@@ -115,7 +115,7 @@ def _delete_instance(run: Run, command: c.DeleteInstance) -> Steps:
             caller = above.instance.executions[i.super_execution]
             yield from modify.cancel_place(above, caller)
             if not above.instance.ended:
-                yield from modify.end_if_empty(above, command.reason)
+                yield from modify.end_if_empty(above)
 
 
 def _modify_instance(run: Run, command: c.ModifyInstance) -> Steps:

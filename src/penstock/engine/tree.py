@@ -7,6 +7,7 @@ into its scope. Client-visible execution ids follow from this.
 from __future__ import annotations
 
 from penstock.engine.behavior import Steps
+from penstock.engine.definition import Activity
 from penstock.engine.events import (
     ExecutionCreated,
     ExecutionEnded,
@@ -22,6 +23,7 @@ from penstock.engine.jobs import delete_job
 from penstock.engine.state import Execution
 from penstock.engine.unit import Run
 from penstock.engine.variables import map_out, remove_local, set_local
+from penstock.model.graph import TriggerKind
 
 
 def live_children(run: Run, scope: Execution) -> list[Execution]:
@@ -37,9 +39,24 @@ def scope_of(run: Run, x: Execution) -> Execution:
 
 def enclosing_instance(run: Run, x: Execution) -> str:
     """The activity instance in which activities entered by path `x` lie."""
-    found = scope_of(run, x).scope_instance
-    assert found is not None
-    return found
+    scope = scope_of(run, x)
+    if x.kind is ExecutionKind.PATH and throws_compensation(run.activity_by_id(scope.scope_activity)):
+        # A compensation handler lies beside the event that has thrown, not in it.
+        assert scope.parent_instance is not None
+        return scope.parent_instance
+    assert scope.scope_instance is not None
+    return scope.scope_instance
+
+
+def throws_compensation(a: Activity) -> bool:
+    """Whether `a` is an event whose scope holds running compensation handlers."""
+    trigger = a.trigger
+    return (
+        a.node is not None
+        and trigger is not None
+        and trigger.kind in (TriggerKind.COMPENSATION, TriggerKind.CANCEL)
+        and a.node.kind in ("intermediateThrowEvent", "endEvent")
+    )
 
 
 def execution_for(run: Run, x: Execution, scope_activity: str) -> Execution | None:

@@ -16,7 +16,7 @@ from penstock.engine.apply import apply
 from penstock.engine.behavior import Steps
 from penstock.engine.definition import Activity, Definition
 from penstock.engine.effects import Effect
-from penstock.engine.events import AnyEvent, InstanceEvents
+from penstock.engine.events import AnyEvent, InstanceEvents, InstanceState
 from penstock.engine.questions import Pause
 from penstock.engine.state import Execution, Instance
 
@@ -58,6 +58,8 @@ class Unit:
         self.user = user
         self.runs: dict[str, Run] = {}
         self.effects: list[Effect] = []
+        self.called_state = InstanceState.INTERNALLY_TERMINATED
+        """State in which called instances end when their call activity is canceled."""
         self.steps = 0
         self._stack: list[tuple[Operation, Run, Execution | None, tuple[Any, ...]]] = []
 

@@ -103,7 +103,7 @@ def all_visible(run: Run, x: Execution) -> dict[str, Variable]:
 def place_of(run: Run, x: Execution) -> str | None:
     """The activity instance to which a local variable of `x` belongs in history."""
     if x.kind is ExecutionKind.PATH:
-        return x.activity_instance or place_of(run, run.parent(x))
+        return x.activity_instance or run.parent(x).activity_instance
     return x.scope_instance
 
 
@@ -239,6 +239,8 @@ def run_script(
         if text is None:
             raise ScriptFailed(f"Unable to find the script resource '{script.resource}'", element_id=element)
         source = text
+    if script.language == "juel":
+        return ScriptResult(value=evaluate(run, source, x, task, event))
     result: ScriptResult = yield RunScript(
         language=script.language,
         source=source,

@@ -258,7 +258,9 @@ class Committer:
     def _current(self, tickets: list[Ticket]) -> list[Ticket]:
         """Without those that were answered meanwhile, or that were stepped under an older epoch of the definitions."""
         epoch = self._epoch()
-        stale = {ticket: StepAgain() for ticket in tickets if ticket.epoch != epoch and not ticket.done.done()}
+        stale: dict[Ticket, BaseException] = {
+            ticket: StepAgain() for ticket in tickets if ticket.epoch != epoch and not ticket.done.done()
+        }
         if stale:
             self._drop(tickets, stale)
         return [ticket for ticket in tickets if not ticket.done.done()]
@@ -286,7 +288,7 @@ class Committer:
             stream=self.stream,
             log=pack(row) if row is not None else None,
             at_ms=self._clock.now_ms(),
-            instances=[write for of_one in writes.values() if (write := _merged(of_one)) is not None],
+            instances=[merged for of_one in writes.values() if (merged := _merged(of_one)) is not None],
             locks=locks,
             jobs=jobs,
             rows=rows,

@@ -57,6 +57,8 @@ DEPLOY_ATTEMPTS_MAX = 20
 ACTIVATE = "activate-processdefinition"
 """Job that activates a definition at the date its deployment names (Camunda 7 `TimerActivateProcessDefinitionHandler`)."""
 
+_NONE: frozenset[str] = frozenset()
+
 _DAYS = re.compile(r"P(\d+)D")
 
 
@@ -108,6 +110,7 @@ class Definitions:
         self._changing = asyncio.Lock()
         self.epoch = 0
         self._rows: dict[str, Row] = {}
+        self._suspended_jobs: dict[str, frozenset[str]] = {}
         self._latest: dict[tuple[str, str | None], str | None] = {}
         self._found: dict[FindDefinition, Definition | None] = {}
         self._texts: dict[tuple[str, str], str | None] = {}
@@ -128,6 +131,7 @@ class Definitions:
         """The store's definitions are newer than what is known here."""
         self.epoch = epoch
         self._rows.clear()
+        self._suspended_jobs.clear()
         self._latest.clear()
         self._found.clear()
         self._texts.clear()
@@ -173,9 +177,18 @@ class Definitions:
                     definition=definition,
                 )
             found = rows[0]
+            jobs = await self._store.rows(
+                Query("job_definition", (eq("definition_id", definition), eq("suspended", True)), columns=("id",))
+            )
             if epoch == self.epoch:
                 self._rows[definition] = found
+                if jobs:
+                    self._suspended_jobs[definition] = frozenset(job["id"] for job in jobs)
         return found
+
+    def suspended_jobs(self, definition: str | None) -> frozenset[str]:
+        """Ids of the suspended job definitions of a loaded definition."""
+        return self._suspended_jobs.get(definition, _NONE) if definition is not None else _NONE
 
     async def latest(self, key: str, tenant: str | None) -> str | None:
         """Id of the newest version of `key` for exactly this tenant."""
@@ -198,8 +211,6 @@ class Definitions:
         id: str | None = rows[0]["id"] if rows else None
         if epoch == self.epoch:
             self._latest[known] = id
-            if rows:
-                self._rows[rows[0]["id"]] = rows[0]
         return id
 
     def cached(self, definition: str) -> Definition | None:
@@ -489,10 +500,8 @@ class Definitions:
     ) -> Row:
         latest = await self._latest_known(process.id, request.tenant)
         version = (await self.row(latest))["version"] + 1 if latest is not None else 1
-        none_start = next(
-            (n for n in process.nodes.values() if n.kind == "startEvent" and n.parent == process.id and not n.triggers),
-            None,
-        )
+        nodes = (process.nodes[id] for id in process.children)
+        none_start = next((node for node in nodes if node.kind == "startEvent" and not node.triggers), None)
         form = none_start.form if none_start is not None else None
         return _whole(
             "process_definition",
@@ -795,6 +804,21 @@ class Definitions:
             return Plan(rows, [], [])
 
         if definitions:
+            await self.change(make)
+
+    async def suspend_jobs(self, job_definitions: Sequence[str], suspended: bool) -> None:
+        """Sets the suspension of job definitions; new jobs follow it. Raises NotFound."""
+
+        async def make() -> Plan:
+            known = {
+                row["id"] for row in await self._store.rows(Query("job_definition", (one_of("id", job_definitions),)))
+            }
+            for id in job_definitions:
+                if id not in known:
+                    raise NotFound(f"Job definition with id '{id}' does not exist: jobDefinition is null")
+            return Plan([UpdateWhere("job_definition", "id", tuple(job_definitions), {"suspended": suspended})], [], [])
+
+        if job_definitions:
             await self.change(make)
 
 

@@ -10,7 +10,7 @@ before. An answer that rests on state which is not committed, or which may have 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -47,7 +47,8 @@ from penstock.engine.questions import (
 from penstock.engine.state import Instance
 from penstock.engine.step import step
 from penstock.engine.unit import Unit
-from penstock.expr.script import Script, ScriptResult
+from penstock.expr import juel
+from penstock.expr.script import Script, ScriptResult, ScriptScope
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket, Write
 from penstock.runtime.definitions import Definitions
 from penstock.runtime.delegates import Delegates
@@ -122,6 +123,8 @@ class Executor:
         self._shared = shared
         self._locks = Locks()
         self.running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self.stepped_again = 0
         self._slow: dict[type[Question], Callable[[Unit, Any], Awaitable[Any]]] = {
             Pause: self._pause,
@@ -150,6 +153,7 @@ class Executor:
         check_command(command, settings.payload_bytes_max)
         ids = _instances_of(command)
         self.running += 1
+        self._idle.clear()
         try:
             for _ in range(ATTEMPTS_MAX):
                 try:
@@ -162,7 +166,13 @@ class Executor:
                     raise _lock_refusal(command, lost) from None
         finally:
             self.running -= 1
+            if not self.running:
+                self._idle.set()
         raise Overloaded("The process instance is changed by too many others at once: try again in a moment")
+
+    async def idle(self) -> None:
+        """Returns when no command is under way."""
+        await self._idle.wait()
 
     async def _attempt(self, request: Request, ids: tuple[str, ...]) -> tuple[Ticket, Any, tuple[str, ...]]:
         """Steps once. Raises StepAgain when what it rested on was not final."""
@@ -294,6 +304,10 @@ class Executor:
         return await self._definitions.resource_text(question.definition, question.name)
 
     async def _run_script(self, unit: Unit, question: RunScript) -> ScriptResult:
+        if question.language.strip().lower() == "juel":
+            # Camunda 7 registers JUEL as a script engine: the script is one expression.
+            names = _ScriptNames(question.names, unit.now_ms)
+            return ScriptResult(value=juel.parse(question.source.strip()).evaluate(names))
         script = Script(
             language=question.language, source=question.source, element_id=question.element, resource=question.resource
         )
@@ -325,13 +339,18 @@ class Executor:
             run = unit.runs[happened.instance]
             rows = ready_rows(happened, run.instance, run.definition)
             if rows:
+                suspended = self._definitions.suspended_jobs(run.instance.definition)
+                if suspended:
+                    rows = [_suspended_if(row, suspended) for row in rows]
                 ticket.rows += rows
                 self._announce(ticket, rows)
             states.append(self._packed(run.instance, hots.get(happened.instance)))
         # From here on nothing can fail: the memory follows.
         for instance, head, changed, chunks in states:
-            hot = hots.get(instance.id)
-            if hot is None:
+            known = hots.get(instance.id)
+            if known is not None:
+                hot = known
+            else:
                 hot = Hot(instance.id, instance.root, instance.definition)
             write = Write(hot, hot.revision, instance.revision, head, changed)
             hot.head, hot.chunks, hot.revision = head, chunks or NO_CHUNKS, instance.revision
@@ -400,11 +419,10 @@ class Executor:
                 hot.instance = None
 
     async def _check_again(self, rests_on: "_RestsOn") -> None:
-        """Before a refusal is told: raises StepAgain when the state it rests on was not committed yet, or has moved on
-        another node."""
+        """Before a refusal is told: raises StepAgain when the state it rests on was not committed after all, or has moved
+        on another node. The locks are still held, so nobody here can have moved it."""
         if any(hot.pending for hot in rests_on.cached):
             await self._committer.flushed()
-            raise StepAgain
         if any(hot.dropped for hot in rests_on.cached):
             raise StepAgain
         if self._shared and rests_on.cached:
@@ -430,6 +448,19 @@ class Executor:
             return hot.snapshot() if hot.head is not None else None
         stored = (await self._store.load([id])).get(id)
         return Hot.of(stored).snapshot() if stored is not None else None
+
+
+class _ScriptNames:
+    """What a script sees, as names of an expression."""
+
+    __slots__ = ("_now_ms", "lookup")
+
+    def __init__(self, scope: ScriptScope, now_ms: int) -> None:
+        self.lookup = scope.lookup
+        self._now_ms = now_ms
+
+    def now_ms(self) -> int:
+        return self._now_ms
 
 
 class _RestsOn:
@@ -472,6 +503,14 @@ _MISSING: tuple[tuple[str, type[Refused], str], ...] = (
 """As `engine.step` words it where the instance lives and the thing does not."""
 
 
+def _suspended_if(row: AnyChange, job_definitions: frozenset[str]) -> AnyChange:
+    """A new job of a suspended job definition is suspended (Camunda 7 `JobDeclaration.createJobInstance`)."""
+    if type(row) is RowChange and row.table == JOB and row.change is Change.INSERT:
+        if row.values["job_definition_id"] in job_definitions:
+            return RowChange(JOB, Change.INSERT, {**row.values, "suspended": True})
+    return row
+
+
 def _lock_refusal(command: c.Command, lost: LockLost) -> Refused:
     """Camunda 7 `HandleExternalTaskCmd`: BadUserRequestException, with who holds the lock."""
     task = lost.external_task
@@ -512,10 +551,3 @@ def takes_a_retry(error: BaseException) -> bool:
     return isinstance(error, Refused) or not isinstance(
         error, PenstockError | JobLost | AlreadyTaken | Conflict | asyncio.CancelledError
     )
-
-
-def known_ids(rows: Iterable[AnyChange]) -> Iterable[tuple[str, str | None]]:
-    """(id, instance) of the ready rows that were inserted."""
-    for row in rows:
-        if type(row) is RowChange and row.change is Change.INSERT:
-            yield row.values["id"], row.values.get("instance_id")

@@ -49,7 +49,7 @@ from penstock.runtime.projector import Projector
 from penstock.runtime.protocol import Deploy, Deployed, Settings
 from penstock.runtime.ready import JOB
 from penstock.runtime.scripts.host import ScriptHost
-from penstock.store.protocol import AnyChange, Change, Fetch, JobCheck, Row, RowChange, Store, UpdateWhere
+from penstock.store.protocol import AnyChange, Change, Fetch, JobCheck, Row, RowChange, Store
 from penstock.store.query import AllOf, AnyOf, Exists, Group, Not, Query, Term, eq, is_null, one_of
 from penstock.store.tables import TABLES, Sort
 
@@ -73,8 +73,6 @@ NOTIFICATION_S = 1.0
 OWN_STORES = frozenset({"memory", "sqlite"})
 """Stores that one node has for itself."""
 
-_JOB_COMMANDS = (c.ExecuteJob, c.ChangeJob, c.DeleteJob, c.RecalculateJob)
-
 
 class Node:
     """One node. Opens and closes neither the store nor anything else that it was given."""
@@ -88,9 +86,11 @@ class Node:
         settings: Settings | None = None,
         delegates: Mapping[str, Delegate] | None = None,
         name: str | None = None,
+        project_views: bool = True,
     ) -> None:
         """`name`: names the node's stream of the log and its leases; it must be its own among the nodes that run. By
-        default `main` on a store that only one node uses, else a new one."""
+        default `main` on a store that only one node uses, else a new one. `project_views`: exactly one of the nodes that
+        share a store projects the log to the views, the others only wait for it."""
         self.store = store
         self.clock = clock
         self.ids = ids
@@ -109,7 +109,7 @@ class Node:
             epoch_moved=self._definitions.moved,
             committed=self._committed,
         )
-        self._projector = Projector(store, clock, shared=shared, stream=self.name)
+        self._projector = Projector(store, clock, shared=shared, stream=self.name, projects=project_views)
         self._fetching = Fetching(store, clock)
         self._scripts = ScriptHost(time_limit_ms=settings.script_time_limit_ms)
         self._executor = Executor(
@@ -154,10 +154,11 @@ class Node:
         self._draining = True
         await self._jobs.close()
         await self._fetching.close()
-        while self._executor.running and self._committer.failed is None:
-            await asyncio.sleep(0.01)
+        await self._executor.idle()
         if self._committer.failed is None:
             await self._committer.flushed()
+            if not self._projector.is_running:
+                return
             try:
                 await self._projector.wait_for(await self._read_heads(), DRAIN_VIEWS_MS)
             except ViewsBehind as behind:
@@ -205,11 +206,10 @@ class Node:
         self._open()
         if idempotency_key is not None:
             return await self._execute_once(command, idempotency_key)
-        if isinstance(command, _JOB_COMMANDS):
-            if type(command) is c.ExecuteJob:
-                return await self._execute_job(command)
-            if not command.instance:
-                return await self._change_start_job(command)
+        if isinstance(command, c.ExecuteJob):
+            return await self._execute_job(command)
+        if isinstance(command, c.ChangeJob | c.DeleteJob | c.RecalculateJob) and not command.instance:
+            return await self._change_start_job(command)
         return await self._executor.run(Request(command))
 
     async def _execute_once(self, command: c.Command, key: str) -> Any:
@@ -425,14 +425,8 @@ class Node:
         """See `Engine.suspend_job_definition`."""
         self._open()
         ids = tuple(job_definitions)
-        known = {row["id"] for row in await self.store.rows(Query("job_definition", (one_of("id", ids),)))}
-        for id in ids:
-            if id not in known:
-                raise NotFound(f"Job definition with id '{id}' does not exist: jobDefinition is null")
-        if not ids:
-            return
-        await self._write([UpdateWhere("job_definition", "id", ids, {"suspended": suspended})])
-        if include_jobs:
+        await self._definitions.suspend_jobs(ids, suspended)
+        if include_jobs and ids:
             rows = await self.store.rows(Query(JOB, (one_of("job_definition_id", ids),), columns=("id", "instance_id")))
             await self._all(
                 self._unless_gone(

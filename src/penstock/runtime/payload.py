@@ -135,8 +135,7 @@ _FREE_TEXT: dict[type[Any], Fields] = {
 def check_events(events: list[e.AnyEvent], bytes_max: int) -> None:
     """Fails a unit whose events hold what cannot be stored. Raises Failure naming the variable."""
     for event in events:
-        kind = type(event)
-        if kind is e.VariableSet:
+        if isinstance(event, e.VariableSet):
             size = _typed(event.value, event.name, 0, Failure)
             _text(event.name, event.name, Failure)
             if size > bytes_max:
@@ -144,7 +143,7 @@ def check_events(events: list[e.AnyEvent], bytes_max: int) -> None:
                     f"Variable '{event.name}' has {size} bytes, more than {bytes_max} (setting payload_bytes_max)"
                 )
         else:
-            fields = _FREE_TEXT.get(kind)
+            fields = _FREE_TEXT.get(type(event))
             if fields is not None:
                 for field in fields:
                     value = getattr(event, field)

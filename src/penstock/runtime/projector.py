@@ -37,13 +37,19 @@ RETRY_S = 0.5
 POLL_S = 0.5
 """How often a shared store is asked for what other nodes have committed."""
 
-MEASURED_ROWS = 8
+FOLLOW_S = 0.01
+"""How often a node that only follows looks while a query waits."""
+
+DECODED_AT_ONCE = 8
+"""Rows that are decoded before the event loop gets a turn."""
 
 
 class Projector:
     """One projection of one node."""
 
-    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str) -> None:
+    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str, projects: bool = True) -> None:
+        """`projects`: False where another node projects: this one only follows how far that has come."""
+        self._projects = projects
         self._store = store
         self._clock = clock
         self._shared = shared
@@ -81,7 +87,7 @@ class Projector:
 
     def committed(self, position: int, row: LogRow | None) -> None:
         """This node has committed a row of the log."""
-        if row is not None and not self._shared:
+        if row is not None and not self._shared and self._projects:
             self._recent.append((position, row))
             if len(self._recent) > KEPT_ROWS_MAX:
                 self._recent.clear()
@@ -90,6 +96,11 @@ class Projector:
     def wake(self) -> None:
         """There may be new rows of the log."""
         self._wake.set()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the views follow the log."""
+        return self._task is not None and self.error is None
 
     @property
     def positions(self) -> Mapping[str, int]:
@@ -101,8 +112,8 @@ class Projector:
         known = self._positions
         return all(known.get(stream, 0) >= position for stream, position in positions.items())
 
-    async def wait_for(self, positions: Mapping[str, int], timeout_ms: int) -> None:
-        """Returns when the views hold everything up to these positions. Raises ViewsBehind."""
+    async def wait_for(self, positions: Mapping[str, int], timeout_ms: int | None) -> None:
+        """Returns when the views hold everything up to these positions. Raises ViewsBehind (None: only when they stop)."""
         if self.has(positions):
             return
         if self.error is not None:
@@ -112,7 +123,7 @@ class Projector:
         self._waiting.append(entry)
         self._wake.set()
         try:
-            async with asyncio.timeout(timeout_ms / 1000):
+            async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1000):
                 await future
         except TimeoutError:
             behind = {s: p - self._positions.get(s, 0) for s, p in positions.items()}
@@ -132,11 +143,7 @@ class Projector:
             self._recent.clear()
             self.error = None
         heads = await self._store.heads()
-        self._wake.set()
-        while not self.has(heads) and self.error is None:
-            await asyncio.sleep(0.01)
-        if self.error is not None:
-            raise self.error
+        await self.wait_for(heads, None)
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -177,6 +184,8 @@ class Projector:
 
     async def _advance(self) -> bool:
         """Projects what is there, up to the bounds; whether there may be more."""
+        if not self._projects:
+            return await self._follow()
         rows, positions, more = await self._next()
         if not positions:
             return False
@@ -196,6 +205,14 @@ class Projector:
         self.units += units
         self._answer()
         return more
+
+    async def _follow(self) -> bool:
+        """Looks how far the node that projects has come; whether to look again soon."""
+        self._positions = await self._store.view_positions(PROJECTION)
+        self._answer()
+        if self._waiting:
+            await asyncio.sleep(FOLLOW_S)
+        return bool(self._waiting)
 
     async def _next(self) -> tuple[list[LogRow], dict[str, int], bool]:
         """(rows of the log in order, positions after them, whether there may be more)."""
@@ -237,7 +254,7 @@ class Projector:
                     stream=entry.stream,
                     position=entry.position,
                 ) from error
-            if number % MEASURED_ROWS == MEASURED_ROWS - 1:
+            if number % DECODED_AT_ONCE == DECODED_AT_ONCE - 1:
                 await asyncio.sleep(0)
         return found
 

@@ -47,6 +47,8 @@ def _row(
             "state": state,
             "occurred_ms": unit.at_ms,
             "sequence": unit.sequence(index),
+            # The job of a timer start event belongs to no instance.
+            **({"instance_id": None} if kind is events.JobKind.TIMER_START else {}),
         },
     )
 

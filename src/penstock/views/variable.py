@@ -57,7 +57,7 @@ def kept(unit: Unit, event: events.ExecutionKept, index: int) -> None:
                 **value_columns(value),
                 "execution_id": event.execution,
                 "task_id": None,
-                "activity_instance_id": event.activity_instance,
+                "activity_instance_id": event.completed_instance or event.activity_instance,
                 "state": CREATED,
                 "live": True,
                 "created_ms": unit.at_ms,

@@ -52,7 +52,9 @@ def _root(**at: object) -> Execution:
     return Execution("pi", None, ExecutionKind.INSTANCE, scope_activity="p", scope_instance="pi", **at)  # type: ignore[arg-type]
 
 
-def _active(id: str, parent: str, activity: str, parent_instance: str, kind: ExecutionKind = ExecutionKind.PATH) -> Execution:
+def _active(
+    id: str, parent: str, activity: str, parent_instance: str, kind: ExecutionKind = ExecutionKind.PATH
+) -> Execution:
     return Execution(
         id,
         parent,

@@ -59,9 +59,7 @@ async def evaluate(request: Request) -> Any:
     """`POST /condition`."""
     body = request.body(Evaluation)
     if body.tenant_id is not None and body.without_tenant_id:
-        raise problems.invalid(
-            400, "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'."
-        )
+        raise problems.invalid(400, "Parameter 'tenantId' cannot be used together with parameter 'withoutTenantId'.")
     variables = values.read_all(body.variables)
     engine = request.engine
     where: list[Term] = [eq("type", "conditional"), is_null("instance_id")]

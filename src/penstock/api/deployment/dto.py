@@ -33,7 +33,8 @@ def deployment(row: Mapping[str, Any]) -> dict[str, Any]:
 def deployed(request: Request, made: Deployed) -> dict[str, Any]:
     """`DeploymentWithDefinitionsDto`: kinds of definitions that the deployment has not made are null."""
     found = deployment(made.deployment)
-    definitions = {row["id"]: process_definition(row) for row in made.process_definitions}
+    # A definition that waits for its activation date is shown as active here, and as suspended when it is read.
+    definitions = {row["id"]: {**process_definition(row), "suspended": False} for row in made.process_definitions}
     return {
         **found,
         "links": [{"method": "GET", "href": request.link(f"/deployment/{found['id']}"), "rel": "self"}],

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.api import dates
-from penstock.api.dto import Body
+from penstock.api.dto import Body, Int, Long
 
 
 class Topic(Body):
     """`FetchExternalTaskTopicDto`."""
 
     topic_name: str | None = None
-    lock_duration: int | None = None
+    lock_duration: Long | None = None
     variables: list[str] | None = None
     local_variables: bool | None = None
     business_key: str | None = None
@@ -38,9 +38,9 @@ class FetchAndLock(Body):
     """`FetchExternalTasksExtendedDto`."""
 
     worker_id: str | None = None
-    max_tasks: int | None = None
+    max_tasks: Int | None = None
     use_priority: bool | None = None
-    async_response_timeout: int | None = None
+    async_response_timeout: Long | None = None
     topics: list[Topic] | None = None
     sorting: list[Sorting] | None = None
 
@@ -59,8 +59,8 @@ class Failure(Body):
     worker_id: str | None = None
     error_message: str | None = None
     error_details: str | None = None
-    retries: int | None = None
-    retry_timeout: int | None = None
+    retries: Int | None = None
+    retry_timeout: Long | None = None
     variables: dict[str, Any] | None = None
     local_variables: dict[str, Any] | None = None
 
@@ -78,26 +78,26 @@ class ExtendLock(Body):
     """`ExtendLockOnExternalTaskDto`."""
 
     worker_id: str | None = None
-    new_duration: int | None = None
+    new_duration: Long | None = None
 
 
 class Lock(Body):
     """`LockExternalTaskDto`."""
 
     worker_id: str | None = None
-    lock_duration: int | None = None
+    lock_duration: Long | None = None
 
 
 class Retries(Body):
     """`RetriesDto`."""
 
-    retries: int | None = None
+    retries: Int | None = None
 
 
 class SetRetries(Body):
     """`SetRetriesForExternalTasksDto`."""
 
-    retries: int | None = None
+    retries: Int | None = None
     external_task_ids: list[str] | None = None
     process_instance_ids: list[str] | None = None
     external_task_query: dict[str, Any] | None = None
@@ -108,7 +108,7 @@ class SetRetries(Body):
 class Priority(Body):
     """`PriorityDto`."""
 
-    priority: int | None = None
+    priority: Long | None = None
 
 
 def external_task(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from penstock.api import live, problems, values
+from penstock.api.dto import SPAN_MS_MAX
 from penstock.api.external_task import dto
 from penstock.api.http import Request
 from penstock.api.querying import VariableCondition, variable_term
@@ -98,7 +99,7 @@ def _topic(topic: dto.Topic, instances: Sequence[str] | None) -> TopicFetch:
     assert topic.topic_name is not None and topic.lock_duration is not None
     return TopicFetch(
         topic=topic.topic_name,
-        lock_duration_ms=topic.lock_duration,
+        lock_duration_ms=min(topic.lock_duration, SPAN_MS_MAX),
         business_key=topic.business_key,
         definition_id=topic.process_definition_id,
         definition_ids=topic.process_definition_id_in or (),

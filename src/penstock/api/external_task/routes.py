@@ -5,12 +5,13 @@ from contextlib import contextmanager
 from typing import Any
 
 from penstock.api import problems, values
+from penstock.api.dto import SPAN_MS_MAX
 from penstock.api.external_task import dto
 from penstock.api.external_task.fetch import fetch_and_lock
 from penstock.api.external_task.query import RETRIES_LEFT, SELECTION
 from penstock.api.http import Request, Response, Route
-from penstock.api.querying import by_id, by_ids, counted, listed
-from penstock.base.errors import BadRequest, BadUserRequest, NotFound, NotValid
+from penstock.api.querying import by_id, by_ids, counted, listed, shard_or_none
+from penstock.base.errors import BadRequest, BadUserRequest, NotFound, NotValid, NullValue
 from penstock.engine.commands import (
     CompleteExternalTask,
     FailExternalTask,
@@ -93,7 +94,7 @@ async def _instance(request: Request, id: str) -> str:
     own id, so that the engine can give the first answer again, or finds no such instance."""
     instance = await request.engine.instance_of(TABLE, id)
     if instance is None:
-        if request.idempotency_key is not None:
+        if request.idempotency_key is not None and shard_or_none(id) is not None:
             return id
         raise NotFound(f"Cannot find external task with id {id}: externalTask is null", external_task=id)
     return instance
@@ -108,10 +109,11 @@ def _worker(worker: str | None) -> str:
 @contextmanager
 def _worker_errors(id: str) -> Iterator[None]:
     """How Camunda answers what workers do: an unknown task 404, a task of another worker 400, both `RestException`;
-    what the engine fails at, and a suspended instance, stays as it is."""
+    what the engine fails at, and a suspended instance, stays as it is. (The engine misses with NullValue what has gone
+    between the look and the step.)"""
     try:
         yield
-    except NotFound as error:
+    except (NotFound, NullValue) as error:
         raise problems.rest(404, f"External task with id {id} does not exist") from error
     except (BadRequest, BadUserRequest, NotValid) as error:
         raise problems.rest(400, error.message) from error
@@ -122,7 +124,7 @@ def _operator_errors(id: str) -> Iterator[None]:
     """How Camunda answers what operators do: an unknown task is 404 `InvalidRequestException`."""
     try:
         yield
-    except NotFound as error:
+    except (NotFound, NullValue) as error:
         raise problems.invalid(404, f"External task with id {id} does not exist", 0) from error
 
 
@@ -157,7 +159,7 @@ async def failure(request: Request, id: str) -> None:
             error_message=body.error_message,
             error_details=body.error_details,
             retries=body.retries or 0,
-            retry_timeout_ms=body.retry_timeout or 0,
+            retry_timeout_ms=min(body.retry_timeout or 0, SPAN_MS_MAX),
             variables=variables,
             local_variables=local,
             user=request.user,
@@ -190,7 +192,7 @@ async def bpmn_error(request: Request, id: str) -> None:
 def _duration(name: str, duration_ms: int | None) -> int:
     if duration_ms is None or duration_ms <= 0:
         raise BadUserRequest(f"{name} is not greater than 0")
-    return duration_ms
+    return min(duration_ms, SPAN_MS_MAX)
 
 
 async def extend_lock(request: Request, id: str) -> None:

@@ -46,9 +46,7 @@ async def resolve(request: Request, id: str) -> Any:
     if row["type"] in OF_THE_ENGINE:
         raise problems.invalid(400, f"Cannot resolve an incident of type {row['type']}")
     try:
-        await request.engine.execute(
-            ResolveIncident(instance=row["instance_id"], incident=id, user=request.user)
-        )
+        await request.engine.execute(ResolveIncident(instance=row["instance_id"], incident=id, user=request.user))
     except NotFound:
         raise gone from None
 

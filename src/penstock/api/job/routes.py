@@ -107,7 +107,9 @@ async def set_retries(request: Request, id: str) -> Any:
     if body.retries is None:
         raise problems.invalid(400, "retries is null")
     if body.retries < 0:
-        raise problems.invalid(500, f"The number of job retries must be a non-negative Integer, but '{body.retries}' has been provided.")
+        raise problems.invalid(
+            500, f"The number of job retries must be a non-negative Integer, but '{body.retries}' has been provided."
+        )
     changes: dict[str, Any] = {"retries": body.retries}
     if body.due_date is not None:
         changes["due_ms"] = moment(body.due_date)

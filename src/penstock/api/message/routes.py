@@ -7,11 +7,12 @@ from penstock.api.http import NO_CONTENT, Request, Route
 from penstock.api.message import dto
 from penstock.api.process_definition.start import ended_variables, started
 from penstock.api.subscriptions import Wanted, executions, receivers, starts
-from penstock.base.errors import MismatchingCorrelation, NotFound
+from penstock.base.errors import MismatchingCorrelation, NotFound, NullValue, Refused
 from penstock.engine.commands import StartInstance, TriggerMessage
 from penstock.expr.values import TypedValue
 from penstock.store.protocol import Row
 
+_NOBODY = "00000000-0000-0000-0000-000000000000"
 _MISMATCH = "org.camunda.bpm.engine.MismatchingMessageCorrelationException: "
 
 
@@ -32,8 +33,24 @@ async def correlate(request: Request) -> Any:
     try:
         results = await _deliver(request, body, wanted, variables, local)
     except MismatchingCorrelation as error:
-        raise problems.rest(400, _MISMATCH + error.message) from error
+        if not await _delivered_before(request, wanted):
+            raise problems.rest(400, _MISMATCH + error.message) from error
+        results = []
     return results if body.result_enabled else NO_CONTENT
+
+
+async def _delivered_before(request: Request, wanted: Wanted) -> bool:
+    """Whether a request with this `Idempotency-Key` was answered already; its receiver no longer waits then."""
+    key = _key(request)
+    if key is None:
+        return False
+    try:
+        # The engine looks for the key first; when it does not know it, there is no such instance.
+        command = TriggerMessage(instance=_NOBODY, execution=_NOBODY, name=wanted.name)
+        await request.engine.execute(command, idempotency_key=key)
+    except Refused:
+        return False
+    return True
 
 
 def _read(body: dto.Correlation) -> tuple[Wanted, dict[str, TypedValue], dict[str, TypedValue]]:
@@ -69,7 +86,7 @@ async def _deliver(
     if not body.all:
         _exactly_one(wanted, found, definitions)
     results = []
-    for number, row in enumerate(found):
+    for row in found:
         command = TriggerMessage(
             instance=row["instance_id"],
             execution=row["execution_id"],
@@ -78,9 +95,9 @@ async def _deliver(
             local_variables=local,
             user=request.user,
         )
-        if await _trigger(request, command, number, alone=not body.all):
+        if await _trigger(request, command, row["id"] if body.all else None):
             results.append(await _execution_result(request, body, row))
-    for number, row in enumerate(definitions, len(found)):
+    for row in definitions:
         start = StartInstance(
             definition=row["definition_id"],
             start_event=row["activity_id"],
@@ -88,7 +105,9 @@ async def _deliver(
             variables={**wanted.variables, **variables, **local},
             user=request.user,
         )
-        instance: str = await request.engine.execute(start, idempotency_key=_key(request, number))
+        instance: str = await request.engine.execute(
+            start, idempotency_key=_key(request, row["id"] if body.all else None)
+        )
         results.append(await _start_result(request, body, row["definition_id"], instance, wanted.business_key))
     return results
 
@@ -107,12 +126,12 @@ def _exactly_one(wanted: Wanted, found: list[Row], definitions: list[Row]) -> No
         )
 
 
-async def _trigger(request: Request, command: TriggerMessage, number: int, *, alone: bool) -> bool:
+async def _trigger(request: Request, command: TriggerMessage, one_of_many: str | None) -> bool:
     """Whether the message arrived. Of many, one whose receiver has gone meanwhile is passed over."""
     try:
-        await request.engine.execute(command, idempotency_key=_key(request, number))
-    except (MismatchingCorrelation, NotFound) as error:
-        if alone:
+        await request.engine.execute(command, idempotency_key=_key(request, one_of_many))
+    except (MismatchingCorrelation, NotFound, NullValue) as error:
+        if one_of_many is None:
             raise MismatchingCorrelation(
                 f"Cannot correlate message '{command.name}': No process definition or execution matches the parameters"
             ) from error
@@ -120,9 +139,10 @@ async def _trigger(request: Request, command: TriggerMessage, number: int, *, al
     return True
 
 
-def _key(request: Request, number: int) -> str | None:
+def _key(request: Request, one_of_many: str | None = None) -> str | None:
+    """The idempotency key; each of many receivers has one of its own."""
     key = request.idempotency_key
-    return None if key is None else f"{key} {number}"
+    return key if key is None or one_of_many is None else f"{key} {one_of_many}"
 
 
 async def _execution_result(request: Request, body: dto.Correlation, row: Row) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.api.dto import Body
+from penstock.api.dto import Body, Int
 from penstock.api.instructions import Instruction
 
 
@@ -39,7 +39,7 @@ class Suspension(Body):
 class HistoryTimeToLive(Body):
     """`HistoryTimeToLiveDto`."""
 
-    history_time_to_live: int | None = None
+    history_time_to_live: Int | None = None
 
 
 class Restart(Body):

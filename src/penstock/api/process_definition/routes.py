@@ -8,7 +8,7 @@ from penstock.api.deployment.routes import media_type
 from penstock.api.http import Handler, Request, Response, Route, attachment
 from penstock.api.process_definition import dto, statistics
 from penstock.api.process_definition.query import by_key, definition_of, row_of, selected
-from penstock.api.process_definition.start import restart, start, start_form, submit_form
+from penstock.api.process_definition.start import restart, restart_async, start, start_form, submit_form
 from penstock.api.querying import counted, listed
 from penstock.base.errors import NotFound
 from penstock.store.query import Query, Term, eq, is_null
@@ -237,4 +237,5 @@ ROUTES = (
     *_each("GET", "/deployed-start-form", deployed_form, produces=None),
     Route("GET", "/process-definition/{id}/static-called-process-definitions", called_definitions),
     Route("POST", "/process-definition/{id}/restart", restart),
+    Route("POST", "/process-definition/{id}/restart-async", restart_async),
 )

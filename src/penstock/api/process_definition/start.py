@@ -6,7 +6,7 @@ from penstock.api import forms, instructions, live, problems, values
 from penstock.api.http import Request
 from penstock.api.process_definition import dto
 from penstock.api.querying import by_id
-from penstock.engine.commands import StartInstance
+from penstock.engine.commands import StartInstance, StartInstruction
 from penstock.engine.definition import Definition
 from penstock.engine.state import Instance
 from penstock.expr.values import TypedValue
@@ -96,44 +96,59 @@ async def submit_form(request: Request, id: str) -> Any:
 async def restart(request: Request, id: str) -> None:
     """`POST /process-definition/{id}/restart`: ended instances again, each with its last or its first variables."""
     body = request.body(dto.Restart)
+    with problems.reported("", _invalid):
+        steps, targets = await _restart_of(request, id, body)
+        for old in targets:
+            await _restart_one(request, id, body, steps, old)
+
+
+async def restart_async(request: Request, id: str) -> None:
+    """`POST /process-definition/{id}/restart-async`"""
+    with problems.reported("", _invalid):
+        await _restart_of(request, id, request.body(dto.Restart))
+    raise problems.unsupported("A batch (POST /process-definition/{id}/restart-async; use …/restart instead)")
+
+
+async def _restart_of(request: Request, id: str, body: dto.Restart) -> tuple[tuple[StartInstruction, ...], list[str]]:
+    """What to do, and to which ended instances. Raises 400, and 500 without instructions, as Camunda."""
     if body.instructions is None:
         raise problems.engine("A restart needs 'instructions'.", None)
     steps = instructions.read(body.instructions, cancel=False)
-    with problems.reported("", _invalid):
-        definition = await request.engine.definition(id)
-        for step in steps:
-            for target in (step.activity, step.transition):
-                if target is not None and target not in definition.activities and target not in definition.flows:
-                    raise problems.invalid(
-                        400, f"Element '{target}' does not exist in process {id}: targetElement is null"
-                    )
-        for old in await _targets(request, body):
-            where = (*by_id(old), eq("definition_id", id), not_null("ended_ms"))
-            rows = await request.engine.rows(Query("process_instance", where))
-            if not rows:
-                raise problems.invalid(
-                    400, "Historic process instance cannot be found: historicProcessInstanceId is null"
-                )
-            initial = bool(body.initial_variables)
-            variables = await (first_variables if initial else ended_variables)(request, old)
-            await request.engine.execute(
-                StartInstance(
-                    definition=id,
-                    business_key=None if body.without_business_key else rows[0]["business_key"],
-                    variables=variables,
-                    instructions=steps,
-                    skip_custom_listeners=bool(body.skip_custom_listeners),
-                    skip_io_mappings=bool(body.skip_io_mappings),
-                    user=request.user,
-                )
-            )
+    definition = await request.engine.definition(id)
+    targets = _targets(body)
+    for step in steps:
+        for target in (step.activity, step.transition):
+            if target is not None and target not in definition.activities and target not in definition.flows:
+                raise problems.invalid(400, f"Element '{target}' does not exist in process {id}: targetElement is null")
+    return steps, targets
+
+
+async def _restart_one(
+    request: Request, id: str, body: dto.Restart, steps: tuple[StartInstruction, ...], old: str
+) -> None:
+    where = (*by_id(old), eq("definition_id", id), not_null("ended_ms"))
+    rows = await request.engine.rows(Query("process_instance", where))
+    if not rows:
+        raise problems.invalid(400, "Historic process instance cannot be found: historicProcessInstanceId is null")
+    read = first_variables if body.initial_variables else ended_variables
+    await request.engine.execute(
+        StartInstance(
+            definition=id,
+            business_key=None if body.without_business_key else rows[0]["business_key"],
+            variables=await read(request, old),
+            instructions=steps,
+            skip_custom_listeners=bool(body.skip_custom_listeners),
+            skip_io_mappings=bool(body.skip_io_mappings),
+            user=request.user,
+        )
+    )
 
 
 def _invalid(message: str, _code: int | None) -> problems.Problem:
     return problems.invalid(400, message)
 
 
-async def _targets(request: Request, body: dto.Restart) -> list[str]:
+def _targets(body: dto.Restart) -> list[str]:
     found = list(body.process_instance_ids or ())
     query = body.historic_process_instance_query
     if query is not None:

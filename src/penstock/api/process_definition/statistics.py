@@ -64,7 +64,8 @@ async def by_definition(request: Request) -> Any:
             "instances": instances.get(row["id"], 0),
             "failedJobs": failed.get(row["id"], 0),
             "incidents": incidents.get(row["id"], []),
-            "definition": process_definition(row),
+            # Camunda's statistics do not read this column.
+            "definition": {**process_definition(row), "historyTimeToLive": None},
         }
         for row in rows
     ]

@@ -135,9 +135,7 @@ def _without_due(value: bool, context: Context) -> Iterable[Term]:
 
 def _follow_up_or_none(value: int, context: Context) -> Iterable[Term]:
     if context.given.get("followUpBefore") is not None:
-        raise problems.engine(
-            "Invalid query usage: cannot set both followUpBefore and followUpBeforeOrNotExistent"
-        )
+        raise problems.engine("Invalid query usage: cannot set both followUpBefore and followUpBeforeOrNotExistent")
     yield AnyOf((Where("follow_up_ms", Op.LT, value), is_null("follow_up_ms")))
 
 

