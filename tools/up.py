@@ -19,7 +19,7 @@ READY_TIMEOUT_S = 60.0
 
 TRY_NEXT = """
 Penstock runs at {base} (database: {store}). Ctrl-C stops it; what it has acknowledged is kept.
-{deployed}
+The order process is there: {deployed}
 
 Start an order (in another terminal):
   curl -s {base}/engine-rest/process-definition/key/order/start -H 'Content-Type: application/json' -d '{{
@@ -75,7 +75,7 @@ def _ready(base: str) -> bool:
 
 
 def _deploy(base: str) -> str:
-    """Deploys the model if this version of it is not there yet; what the command says about it."""
+    """Deploys the model if this version of it is not there yet; the first line of what the command says."""
     done = subprocess.run(
         [PENSTOCK, "deploy", "--url", base, MODEL],
         stdin=subprocess.DEVNULL,
@@ -85,7 +85,7 @@ def _deploy(base: str) -> str:
     )
     if done.returncode:
         sys.exit(f"The order example could not be deployed: {done.stderr.strip()}")
-    return done.stdout.strip()
+    return done.stdout.splitlines()[0]
 
 
 if __name__ == "__main__":

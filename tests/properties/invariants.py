@@ -105,7 +105,9 @@ class Ledger:
             case ev.ExternalTaskCreated(external_task=id, log=log):
                 _fresh(ids, id, log)
                 self.external_tasks.add(id)
-            case ev.ExternalTaskCompleted(external_task=id, log=log) | ev.ExternalTaskDeleted(external_task=id, log=log):
+            case (
+                ev.ExternalTaskCompleted(external_task=id, log=log) | ev.ExternalTaskDeleted(external_task=id, log=log)
+            ):
                 _fresh(ids, log)
                 self.external_tasks.remove(id)
             case ev.ExternalTaskFailed(external_task=id, log=log) | ev.JobFailed(job=id, log=log):

@@ -51,10 +51,11 @@ class Written:
     def flow(self, way: Way, target: str) -> None:
         condition = ""
         if way.condition is not None:
-            condition = f'<conditionExpression xsi:type="tFormalExpression">{escape(way.condition)}</conditionExpression>'
-        self.add(
-            f'<sequenceFlow id="{way.flow or self.id("flow")}" sourceRef="{way.node}" targetRef="{target}">{condition}</sequenceFlow>'
-        )
+            condition = (
+                f'<conditionExpression xsi:type="tFormalExpression">{escape(way.condition)}</conditionExpression>'
+            )
+        id = way.flow or self.id("flow")
+        self.add(f'<sequenceFlow id="{id}" sourceRef="{way.node}" targetRef="{target}">{condition}</sequenceFlow>')
 
     def open(self) -> None:
         self.scopes.append(([], []))
@@ -128,9 +129,7 @@ class Leaf:
                 f'<camunda:inputParameter name="in_{id}">${{x0}}</camunda:inputParameter>{"" if repeated else output}'
                 "</camunda:inputOutput></extensionElements>"
             )
-        w.add(
-            f'<{tag} id="{id}"{more}{attributes}{self.continuation.attributes()}>{mapping}{content}{inner}</{tag}>'
-        )
+        w.add(f'<{tag} id="{id}"{more}{attributes}{self.continuation.attributes()}>{mapping}{content}{inner}</{tag}>')
         return id
 
     def write(self, w: Written, way: Way) -> Way:
@@ -168,9 +167,7 @@ def _leaf(w: Written, kind: str, id: str) -> tuple[str, str, str]:
 def _definition(w: Written, kind: str, id: str) -> str:
     """An event definition."""
     if kind == "timer":
-        return (
-            '<timerEventDefinition><timeDuration xsi:type="tFormalExpression">PT5S</timeDuration></timerEventDefinition>'
-        )
+        return '<timerEventDefinition><timeDuration xsi:type="tFormalExpression">PT5S</timeDuration></timerEventDefinition>'
     if kind == "cycle":
         return (
             '<timerEventDefinition><timeCycle xsi:type="tFormalExpression">R2/PT5S</timeCycle></timerEventDefinition>'
@@ -494,7 +491,11 @@ _quick = st.builds(Leaf, kind=st.sampled_from(("plain", "delegate", "user")))
 
 @st.composite
 def _boundary_lists(draw: st.DrawFn, *, tasks: bool = False) -> tuple[Boundary, ...]:
-    kinds = draw(st.lists(st.sampled_from(["timer", "cycle", "message", "signal", "error", "escalation"]), max_size=2, unique=True))
+    kinds = draw(
+        st.lists(
+            st.sampled_from(["timer", "cycle", "message", "signal", "error", "escalation"]), max_size=2, unique=True
+        )
+    )
     if tasks:
         kinds = [kind for kind in kinds if kind != "escalation"]
     found = []
@@ -538,7 +539,9 @@ def blocks(depth: int, *, calls: bool = True) -> st.SearchStrategy[Block]:
     """Blocks nested at most `depth` deep; `calls`: with call activities."""
     small: list[st.SearchStrategy[Block]] = [_leaves, _activities(), _choices(), _compensated()]
     if calls:
-        small.append(st.builds(Call, boundaries=_boundary_lists(), continuation=_continuations, repeat=st.none() | _repeats))
+        small.append(
+            st.builds(Call, boundaries=_boundary_lists(), continuation=_continuations, repeat=st.none() | _repeats)
+        )
     if depth == 0:
         return st.one_of(*small)
     inner = blocks(depth - 1, calls=calls)

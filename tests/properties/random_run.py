@@ -169,7 +169,11 @@ class Run:
             found.append(
                 Action(
                     f"complete external {where}",
-                    (c.CompleteExternalTask(**key, variables={"x1": from_native(1)}, local_variables={"l": from_native(2)}),),
+                    (
+                        c.CompleteExternalTask(
+                            **key, variables={"x1": from_native(1)}, local_variables={"l": from_native(2)}
+                        ),
+                    ),
                     forward=True,
                 )
             )
@@ -177,7 +181,9 @@ class Run:
                 fail = c.FailExternalTask(**key, error_message="no", retries=retries, variables={"x2": from_native(3)})
                 found.append(Action(f"fail external {where} {retries}", (fail,)))
                 found.append(
-                    Action(f"retries of external {where} {retries}", (c.SetExternalTaskRetries(**one, retries=retries),))
+                    Action(
+                        f"retries of external {where} {retries}", (c.SetExternalTaskRetries(**one, retries=retries),)
+                    )
                 )
             for code in (*ERRORS, "E9"):
                 throw = c.ThrowExternalTaskError(**key, error_code=code, variables={"x2": from_native(1)})
@@ -245,7 +251,10 @@ class Run:
         x = executions[self.draw(len(executions))]
         for local in (False, True):
             set_ = c.SetVariables(
-                instance=key, execution=x.id, modifications={"x1": from_native(self.draw(4)), "y": from_native("y")}, local=local
+                instance=key,
+                execution=x.id,
+                modifications={"x1": from_native(self.draw(4)), "y": from_native("y")},
+                local=local,
             )
             found.append(Action(f"set variables at {x.id[:8]} local={local}", (set_,)))
         remove = c.SetVariables(instance=key, execution=x.id, deletions=("y",))
@@ -263,11 +272,15 @@ class Run:
     def _modifications(self, live: Instance) -> Sequence[Action]:
         assert live.definition is not None
         definition = self.engine.definitions[live.definition]
-        activities = sorted(id for id, a in definition.activities.items() if a.node is not None and id != definition.key)
+        activities = sorted(
+            id for id, a in definition.activities.items() if a.node is not None and id != definition.key
+        )
         activity = activities[self.draw(len(activities))]
         kind = ("startBeforeActivity", "startAfterActivity", "cancel")[self.draw(3)]
         instructions = (c.StartInstruction(type=kind, activity=activity),)
-        modify = Action(f"{kind} {activity}", (c.ModifyInstance(instance=live.id, instructions=instructions),), irregular=True)
+        modify = Action(
+            f"{kind} {activity}", (c.ModifyInstance(instance=live.id, instructions=instructions),), irregular=True
+        )
         return (modify,)
 
 

@@ -2,8 +2,7 @@
 
 import os
 
-import pytest
-from hypothesis import HealthCheck, Phase, given, note, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from random_process import Model, models
 from random_run import run_of

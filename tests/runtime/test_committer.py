@@ -24,10 +24,13 @@ class Unwilling(MemoryStore):
         super().__init__(clock)
         self.refuse: Callable[[Batch], Rejected | Exception | None] = lambda batch: None
         self.sizes: list[int] = []
+        self.held = asyncio.Event()
+        self.held.set()
 
     async def commit(self, batch: Batch) -> int | Rejected:
         for _ in range(3):
             await asyncio.sleep(0)
+        await self.held.wait()
         self.sizes.append(len(batch.instances))
         answer = self.refuse(batch)
         if isinstance(answer, Exception):
@@ -174,3 +177,17 @@ async def test_checks_and_state_of_a_batch_come_from_the_same_units(stubborn: No
     (write,) = batch.instances
     assert (write.revision_before, write.revision, write.head) == (1, 3, None)
     assert list(batch.locks) == [LockCheck(task["id"], "w")]
+
+
+async def test_a_caller_that_goes_away_does_not_take_its_unit_back(stubborn: Node, unwilling: Unwilling) -> None:
+    (one,) = await started(stubborn, 1)
+    leaving = asyncio.create_task(stubborn.execute(variable(one, "a")))
+    staying = asyncio.create_task(stubborn.execute(variable(one, "b")))
+    unwilling.held.clear()
+    await until(lambda: stubborn.metrics()["units_waiting"] == 2)
+    leaving.cancel()
+    unwilling.held.set()
+    await staying
+    assert leaving.cancelled()
+    assert await names(stubborn, one) == {"a", "b"}
+    assert stubborn.metrics()["batches_rejected_total"] == 0

@@ -80,8 +80,15 @@ subscribe("ship-order", ["orderId", "carrier", "ProcessTaskResults"], handlers.s
 subscribe("notify-customer", ["orderId", "ProcessTaskResults"], handlers.notifyCustomer, append);
 subscribe("release-stock", ["reserveResult", "ProcessTaskResults"], handlers.releaseStock, append);
 
+// Said once, not at every poll: the client tries again by itself.
+let trouble = null;
 client.on("poll:error", (error) => {
-  if (!stopping) console.error(`cannot poll: ${error.message ?? error}`);
+  if (!stopping && error.message !== trouble) console.error(`cannot poll, trying again: ${error.message}`);
+  trouble = error.message;
+});
+client.on("poll:success", () => {
+  if (trouble !== null) console.log("polling again");
+  trouble = null;
 });
 
 /** Takes no more tasks, finishes those it has, and ends. */

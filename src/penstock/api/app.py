@@ -17,11 +17,14 @@ from penstock.api.event_subscription import routes as event_subscription
 from penstock.api.execution import routes as execution
 from penstock.api.external_task import routes as external_task
 from penstock.api.history_activity_instance import routes as history_activity_instance
+from penstock.api.history_detail import routes as history_detail
 from penstock.api.history_external_task_log import routes as history_external_task_log
+from penstock.api.history_identity_link_log import routes as history_identity_link_log
 from penstock.api.history_incident import routes as history_incident
 from penstock.api.history_job_log import routes as history_job_log
 from penstock.api.history_process_instance import routes as history_process_instance
 from penstock.api.history_task import routes as history_task
+from penstock.api.history_user_operation import routes as history_user_operation
 from penstock.api.history_variable_instance import routes as history_variable_instance
 from penstock.api.http import NO_CONTENT, Receive, Request, Response, Route, Scope, Send, json, read_body
 from penstock.api.incident import routes as incident
@@ -63,6 +66,9 @@ RESOURCES: tuple[Sequence[Route], ...] = (
     history_process_instance.ROUTES,
     history_task.ROUTES,
     history_variable_instance.ROUTES,
+    history_detail.ROUTES,
+    history_identity_link_log.ROUTES,
+    history_user_operation.ROUTES,
 )
 """Every resource below `/engine-rest`: one row each."""
 

@@ -40,7 +40,7 @@ def _load(plan: dict[str, Any]) -> dict[str, Any]:
     gc.disable()
     work.begin()
     _until(time.monotonic() + plan["warmup_s"], selector, work)
-    warmed_up = work.counted.instances
+    warmed_up = {"instances": work.counted.instances, "units": work.counted.units}
     work.counted.reset()
     cpu_s, began_s = time.process_time(), time.monotonic()
     _print({"event": "measuring"})
@@ -57,6 +57,7 @@ def _load(plan: dict[str, Any]) -> dict[str, Any]:
         "cpu_s": cpu_s,
         "warmed_up": warmed_up,
         "instances": counted.instances,
+        "units": counted.units,
         "requests": counted.requests,
         "overloaded": counted.overloaded,
         "errors": counted.errors + work.waiting,

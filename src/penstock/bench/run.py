@@ -29,6 +29,9 @@ GENERATOR_SHARE_MAX = 0.2
 
 LOG_ROWS = 500
 
+UNITS_PER_INSTANCE = {"W1": 1, "W2": 4}
+"""Starts and completes that one instance takes."""
+
 Say = Callable[[str], None]
 
 
@@ -51,7 +54,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Result(msgspec.Struct, frozen=True, kw_only=True):
-    """One workload on one store. CPU times are microseconds per instance; None: cannot be known here.
+    """One workload on one store. CPU times are microseconds per instance, as log bytes are; None: cannot be known here.
+    Costs count work that was done, in instances' worth; `rate` counts instances that have ended.
 
     `wall_s` ends when the views had caught up, of which `catch_up_s` came after the last answer. `other_share`: what
     processes that have nothing to do with it took of the machine meanwhile.
@@ -133,16 +137,18 @@ def _measure(plan: Plan, workload: str, place: _Place, folder: Path) -> Result:
         finished = server.finished(key) - before
         if server.stop() != 0:
             raise ServerFailed(f"the server did not end well: {server.said()}")
-    done = found["instances"]
-    if finished < done + found["warmed_up"]:
-        raise ServerFailed(
-            f"{done + found['warmed_up']} instances were acknowledged as ended, but the history has {finished}"
-        )
+    done, warmed_up = found["instances"], found["warmed_up"]
+    acknowledged = done + warmed_up["instances"]
+    if finished < acknowledged:
+        raise ServerFailed(f"{acknowledged} instances were acknowledged as ended, but the history has {finished}")
+    # Instances' worth of work: what was begun and not ended has cost something, too.
+    units = UNITS_PER_INSTANCE[workload]
+    worth, all_units = found["units"] / units, found["units"] + warmed_up["units"]
     log = _log(place.url, log_before[0]) if log_before is not None else None
     server_s, database_s, busy_s = costs
 
     def each_us(seconds: float | None) -> float | None:
-        return seconds * 1e6 / done if seconds is not None and done else None
+        return seconds * 1e6 / worth if seconds is not None and worth else None
 
     cores = machine.cores()
     other_s = None
@@ -165,7 +171,7 @@ def _measure(plan: Plan, workload: str, place: _Place, folder: Path) -> Result:
         generator_us=each_us(found["cpu_s"]) or 0.0,
         generator_share=found["cpu_s"] / (found["wall_s"] * cores),
         other_share=None if other_s is None else other_s / (wall_s * cores),
-        log_bytes=log[1] / finished if log is not None and finished else None,
+        log_bytes=log[1] * units / all_units if log is not None and all_units else None,
         cores=cores,
     )
 

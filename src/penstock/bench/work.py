@@ -22,13 +22,17 @@ KINDS = ("start", "fetch", "complete")
 
 
 class Counted:
-    """What happened since the last `reset`. Latencies are seconds, per kind of request."""
+    """What happened since the last `reset`. Latencies are seconds, per kind of request.
+
+    `instances`: how many have ended. `units`: units of work that succeeded (starts and completes).
+    """
 
     def __init__(self) -> None:
         self.reset()
 
     def reset(self) -> None:
         self.instances = 0
+        self.units = 0
         self.requests = 0
         self.overloaded = 0
         self.errors = 0
@@ -88,6 +92,7 @@ class W1:
         counted.requests += 1
         if status == 200:
             counted.instances += 1
+            counted.units += 1
             counted.latencies[START].append(time.monotonic() - connection.sent_s)
         elif status == 503:
             counted.overloaded += 1
@@ -198,6 +203,7 @@ class W2:
             self.later.after_pause(lambda: self._again(item))
             return
         if status in (200, 204):
+            counted.units += 1
             counted.latencies[kind].append(time.monotonic() - connection.sent_s)
         else:
             counted.error(status, body)

@@ -15,7 +15,7 @@ from penstock.api.app import create_app
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
 from penstock.base.ids import UuidSource
-from penstock.cli.settings import BadSettings, ServerSettings, load_delegates
+from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
 from penstock.runtime.node import Node
 from penstock.store import open_store
 
@@ -102,9 +102,12 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
     try:
         delegates = load_delegates(settings)
         store = open_store(settings.store, clock)
-        await store.open()
     except (BadSettings, PenstockError) as error:
         raise CannotServe(str(error)) from None
+    try:
+        await store.open()
+    except PenstockError as error:
+        raise CannotServe(f"{without_password(settings.store)}: {error.message}") from None
     try:
         node = Node(store, clock=clock, ids=UuidSource(clock), settings=settings.node, delegates=delegates)
         try:

@@ -6,6 +6,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -115,6 +116,15 @@ def load_delegates(settings: ServerSettings) -> dict[str, Callable[..., Any]]:
             raise BadSettings(f'delegates."{name}" = {target!r} is no callable')
         found[name] = value
     return found
+
+
+def without_password(url: str) -> str:
+    """A store's address as it may be shown."""
+    parts = urlsplit(url)
+    if parts.password is None:
+        return url
+    user, _, place = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:***@{place}").geturl()
 
 
 def _known(found: Mapping[str, Any], names: tuple[str, ...], path: Path, prefix: str) -> None:

@@ -133,10 +133,11 @@ def _announce(settings: "ServerSettings") -> None:
     import structlog
 
     from penstock import __version__
+    from penstock.cli.settings import without_password
 
     shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::", "") else settings.host
     address = f"http://{f'[{shown}]' if ':' in shown else shown}:{settings.port}"
-    store = _without_password(settings.store)
+    store = without_password(settings.store)
     if settings.log_format == "json":
         structlog.get_logger("penstock.server").info(
             "ready", version=__version__, address=address, store=store, processes=settings.processes
@@ -151,13 +152,3 @@ def _announce(settings: "ServerSettings") -> None:
         f"  start     penstock start{option} KEY --var amount=100\n"
         f"  look      penstock list{option} instances"
     )
-
-
-def _without_password(url: str) -> str:
-    from urllib.parse import urlsplit
-
-    parts = urlsplit(url)
-    if parts.password is None:
-        return url
-    user, _, place = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:***@{place}").geturl()

@@ -158,7 +158,8 @@ class Executor:
             for _ in range(ATTEMPTS_MAX):
                 try:
                     ticket, result, ids = await self._attempt(request, ids)
-                    await self._committer.submit(ticket)
+                    # A caller that goes away does not take its unit back: the memory has moved on already.
+                    await asyncio.shield(self._committer.submit(ticket))
                     return result
                 except StepAgain:
                     self.stepped_again += 1
@@ -505,10 +506,11 @@ _MISSING: tuple[tuple[str, type[Refused], str], ...] = (
 
 def _suspended_if(row: AnyChange, job_definitions: frozenset[str]) -> AnyChange:
     """A new job of a suspended job definition is suspended (Camunda 7 `JobDeclaration.createJobInstance`)."""
-    if type(row) is RowChange and row.table == JOB and row.change is Change.INSERT:
-        if row.values["job_definition_id"] in job_definitions:
-            return RowChange(JOB, Change.INSERT, {**row.values, "suspended": True})
-    return row
+    if type(row) is not RowChange or row.table != JOB or row.change is not Change.INSERT:
+        return row
+    if row.values["job_definition_id"] not in job_definitions:
+        return row
+    return RowChange(JOB, Change.INSERT, {**row.values, "suspended": True})
 
 
 def _lock_refusal(command: c.Command, lost: LockLost) -> Refused:

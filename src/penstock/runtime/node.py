@@ -273,7 +273,7 @@ class Node:
         ticket.events = plan.events
         ticket.deleted = plan.deleted
         ticket.bump_epoch = True
-        await self._committer.submit(ticket)
+        await asyncio.shield(self._committer.submit(ticket))
 
     async def _write(
         self,
@@ -289,7 +289,7 @@ class Node:
             ticket.rows = list(rows)
             ticket.events, ticket.jobs, ticket.deleted = events, jobs, deleted
             try:
-                await self._committer.submit(ticket)
+                await asyncio.shield(self._committer.submit(ticket))
             except StepAgain:
                 continue
             return

@@ -167,3 +167,13 @@ def test_an_incident_belongs_to_the_node_its_execution_stands_in() -> None:
     assert first["incidentIds"] == ["i"]
     assert second["incidentIds"] == []
     assert tree["incidentIds"] == []
+
+
+def test_a_path_that_has_ended_but_stays_is_a_transition() -> None:
+    body = "many#multiInstanceBody"
+    scope = Execution("s", "pi", ExecutionKind.SCOPE, scope_activity=body, scope_instance=f"{body}:1")
+    done = Execution("x", "s", ExecutionKind.PATH, activity="many")
+    tree = activity_instances(_instance(_root(), scope, done, _active("y", "s", "many", f"{body}:1")), _definition())
+    (node,) = tree["childActivityInstances"]
+    assert [item["executionId"] for item in node["childTransitionInstances"]] == ["x"]
+    assert _shape(node) == [body, ["s"], ["many", ["y"]]]

@@ -73,7 +73,7 @@ class _Tree:
         if activity is None:
             return
         found = self._definition.activities[activity]
-        if execution.phase in _IN_TRANSITION:
+        if execution.phase in _IN_TRANSITION or self._inactive(execution):
             incidents = self._incidents.get(execution.id, [])
             self._nodes[self._known(scope_instance)]["childTransitionInstances"].append(
                 {
@@ -96,6 +96,16 @@ class _Tree:
                 return
             parent = self._known(execution.parent_instance or scope_instance)
             self._node(execution, id, parent, activity, found.name, found.type, True)
+
+    def _inactive(self, execution: Execution) -> bool:
+        """A path that has ended and stays until its scope does, as the done instances of a parallel multi-instance body:
+        Camunda shows every leaf without an activity instance as a transition."""
+        return (
+            execution.kind is ExecutionKind.PATH
+            and execution.phase is Phase.IDLE
+            and execution.activity_instance is None
+            and not execution.children
+        )
 
     def _known(self, id: str) -> str:
         """A parent that has a node; an activity instance that has ended hands its children to the process."""

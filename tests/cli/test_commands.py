@@ -1,0 +1,129 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from cli.running import MODEL, Up, penstock
+
+USER_TASK = MODEL.replace('id="order"', 'id="approval"').replace(
+    '<bpmn:serviceTask id="ship" camunda:type="external" camunda:topic="shipping" />', '<bpmn:userTask id="ship" />'
+)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _deployed(server: Up) -> None:
+    (server.folder / "order.bpmn").write_text(MODEL)
+    (server.folder / "approval.bpmn").write_text(USER_TASK)
+    done = server.run("deploy", "order.bpmn", "approval.bpmn", "--name", "both")
+    assert done.returncode == 0, done.stderr
+    assert "order:1:" in done.stdout
+    assert "approval:1:" in done.stdout
+
+
+def test_deploying_the_same_again_changes_nothing(server: Up) -> None:
+    done = server.run("deploy", "order.bpmn", "approval.bpmn", "--name", "both")
+    assert done.returncode == 0
+    assert done.stdout.startswith("Nothing has changed")
+
+
+def test_a_broken_model_is_refused_with_its_place(server: Up) -> None:
+    (server.folder / "broken.bpmn").write_text(MODEL.replace('targetRef="end"', 'targetRef="nowhere"'))
+    done = server.run("deploy", "broken.bpmn")
+    assert done.returncode == 1
+    file, line, column, text = done.stderr.strip().splitlines()[0].split(":", 3)
+    assert (file, line.isdigit(), column.isdigit()) == ("broken.bpmn", True, True)
+    assert "nowhere" in text
+
+
+def test_a_missing_file_is_said(server: Up) -> None:
+    done = server.run("deploy", "nothing.bpmn")
+    assert (done.returncode, done.stderr) == (1, "penstock: cannot read nothing.bpmn: No such file or directory\n")
+
+
+def test_start_and_get(server: Up) -> None:
+    done = server.run("start", "order", "--var", "amount=7", "--business-key", "b-1", "--json")
+    assert done.returncode == 0, done.stderr
+    made = json.loads(done.stdout)
+    assert made["businessKey"] == "b-1"
+    shown = json.loads(server.run("get", "instance", made["id"], "--json").stdout)
+    assert shown["variables"] == {"amount": 7}
+    assert "b-1" in server.run("get", "instances", made["id"]).stdout
+
+
+def test_unknown_things_are_refused_in_the_servers_words(server: Up) -> None:
+    done = server.run("start", "nothing")
+    assert done.returncode == 1
+    assert "nothing" in done.stderr
+    assert server.run("get", "instance", "nothing").returncode == 1
+    assert server.run("list", "things").returncode == 2
+    assert server.run("start", "order", "--var", "x").returncode == 2
+
+
+def test_a_user_task_from_start_to_end(server: Up) -> None:
+    made = json.loads(server.run("start", "approval", "--json").stdout)["id"]
+    (task,) = json.loads(server.run("list", "tasks", "--where", f"processInstanceId={made}", "--json").stdout)
+    assert server.run("complete", task["id"], "--var", "approved=true").returncode == 0
+    shown = json.loads(server.run("get", "instance", made, "--json").stdout)
+    assert (shown["state"], shown["variables"]) == ("COMPLETED", {"approved": True})
+
+
+@pytest.mark.parametrize(
+    "kind", ["instances", "definitions", "deployments", "tasks", "external-tasks", "jobs", "incidents"]
+)
+def test_every_kind_is_listed(server: Up, kind: str) -> None:
+    done = server.run("list", kind)
+    assert done.returncode == 0, done.stderr
+    assert isinstance(json.loads(server.run("list", kind, "--json").stdout), list)
+
+
+def test_the_list_says_that_there_is_more(server: Up) -> None:
+    done = server.run("list", "definitions", "--limit", "1")
+    assert "1 of 2 definitions are shown" in done.stderr
+
+
+def test_messages_and_signals(server: Up) -> None:
+    done = server.run("message", "nobody-waits")
+    assert done.returncode == 1
+    assert "nobody-waits" in done.stderr
+    assert server.run("signal", "nobody-listens").returncode == 0
+
+
+def test_failed_tasks_are_tried_again(server: Up) -> None:
+    for error in ("carrier is down", "address unknown"):
+        server.run("start", "order")
+        body = {"workerId": "w", "maxTasks": 100, "topics": [{"topicName": "shipping", "lockDuration": 10_000}]}
+        for task in server.rest("POST", "/external-task/fetchAndLock", json=body).json():
+            failure = {"workerId": "w", "errorMessage": error, "retries": 0}
+            assert server.rest("POST", f"/external-task/{task['id']}/failure", json=failure).status_code == 204
+    before = json.loads(server.run("incidents", "--json").stdout)
+    assert {"carrier is down", "address unknown"} <= {incident["incidentMessage"] for incident in before}
+
+    conditions = ("--where", "topic=shipping", "--where", "definition=order", "--where", "error~CARRIER")
+    dry = server.run("retry", *conditions, "--dry-run")
+    assert "would be tried again" in dry.stdout
+    assert json.loads(server.run("incidents", "--json").stdout) == before
+
+    done = json.loads(server.run("retry", *conditions, "--retries", "2", "--json").stdout)
+    assert {row["error"] for row in done["chosen"]} == {"carrier is down"}
+    left = json.loads(server.run("incidents", "--json").stdout)
+    assert {incident["incidentMessage"] for incident in left} == {"address unknown"}
+    task = server.rest("GET", f"/external-task/{done['chosen'][0]['id']}").json()
+    assert task["retries"] == 2
+
+    assert server.run("retry").returncode == 2
+    assert server.run("retry", "--where", "colour=red").returncode == 2
+    assert "Nothing that has failed fits" in server.run("retry", "--where", "topic=other").stdout
+
+
+@pytest.mark.parametrize(
+    ("url", "why", "code"),
+    [
+        ("http://127.0.0.1:1", "no server answers at http://127.0.0.1:1", 1),
+        ("127.0.0.1", "is no address of a server", 2),
+    ],
+)
+def test_a_server_out_of_reach_is_said(tmp_path: Path, url: str, why: str, code: int) -> None:
+    done = penstock("list", "tasks", "--url", url, cwd=tmp_path)
+    assert done.returncode == code
+    assert why in done.stderr
+    assert "Traceback" not in done.stderr
