@@ -51,18 +51,24 @@ MODEL = b"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
 <userTask id="user" camunda:candidateUsers="demo" camunda:formKey="k"><extensionElements><camunda:formData>
 <camunda:formField id="n" type="long"/></camunda:formData></extensionElements></userTask>
 <boundaryEvent id="late" attachedToRef="user"><timerEventDefinition><timeDuration>PT1H</timeDuration></timerEventDefinition>
-</boundaryEvent><sequenceFlow id="g1" sourceRef="user" targetRef="end"/><sequenceFlow id="g2" sourceRef="late" targetRef="end"/>
-<serviceTask id="external" camunda:type="external" camunda:topic="work"/><sequenceFlow id="g3" sourceRef="external" targetRef="end"/>
+</boundaryEvent><sequenceFlow id="g1" sourceRef="user" targetRef="end"/>
+<sequenceFlow id="g2" sourceRef="late" targetRef="end"/>
+<serviceTask id="external" camunda:type="external" camunda:topic="work"/>
+<sequenceFlow id="g3" sourceRef="external" targetRef="end"/>
 <receiveTask id="receive" messageRef="m"/><sequenceFlow id="g4" sourceRef="receive" targetRef="end"/>
 <intermediateCatchEvent id="caught"><signalEventDefinition signalRef="s"/></intermediateCatchEvent>
 <sequenceFlow id="g5" sourceRef="caught" targetRef="end"/>
-<serviceTask id="async" camunda:asyncBefore="true" camunda:expression="${missing}"/><sequenceFlow id="g6" sourceRef="async" targetRef="end"/>
-<serviceTask id="stuck" camunda:type="external" camunda:topic="stuck"/><sequenceFlow id="g7" sourceRef="stuck" targetRef="end"/>
+<serviceTask id="async" camunda:asyncBefore="true" camunda:expression="${missing}"/>
+<sequenceFlow id="g6" sourceRef="async" targetRef="end"/>
+<serviceTask id="stuck" camunda:type="external" camunda:topic="stuck"/>
+<sequenceFlow id="g7" sourceRef="stuck" targetRef="end"/>
 <endEvent id="end"/></process>
 <process id="q" isExecutable="true"><startEvent id="qs"><messageEventDefinition messageRef="m"/></startEvent>
 <sequenceFlow id="h0" sourceRef="qs" targetRef="qt"/><userTask id="qt"/></process>
-<process id="c" isExecutable="true"><startEvent id="cs"><conditionalEventDefinition><condition xsi:type="tFormalExpression">${x == 1}
-</condition></conditionalEventDefinition></startEvent><sequenceFlow id="i0" sourceRef="cs" targetRef="ct"/><userTask id="ct"/></process>
+<process id="c" isExecutable="true"><startEvent id="cs"><conditionalEventDefinition>
+<condition xsi:type="tFormalExpression">${x == 1}
+</condition></conditionalEventDefinition></startEvent>
+<sequenceFlow id="i0" sourceRef="cs" targetRef="ct"/><userTask id="ct"/></process>
 </definitions>"""
 
 
@@ -88,7 +94,9 @@ PROPERTIES = sorted({name for kind in _bodies(Body) for name in kind.__struct_en
 _selections = [value for value in _values if isinstance(value, Selection)]
 FILTERS = sorted({name for selection in _selections for name in selection.filters})
 SORTINGS = sorted({name for selection in _selections for name in selection.sortings})
-PARAMETERS = sorted({*FILTERS, "sortBy", "sortOrder", "firstResult", "maxResults", "cascade", "deserializeValue", "variables"})
+PARAMETERS = sorted(
+    {*FILTERS, "sortBy", "sortOrder", "firstResult", "maxResults", "cascade", "deserializeValue", "variables"}
+)
 
 
 def _contract() -> dict[tuple[str, str], tuple[list[str], list[str]]]:
@@ -167,7 +175,9 @@ class World:
         clock = VirtualClock()
         store = MemoryStore(clock)
         await store.open()
-        settings = Settings(execute_jobs=False, payload_bytes_max=BODY_BYTES_MAX, fetch_wait_max_ms=50, script_time_limit_ms=500)
+        settings = Settings(
+            execute_jobs=False, payload_bytes_max=BODY_BYTES_MAX, fetch_wait_max_ms=50, script_time_limit_ms=500
+        )
         node = Node(store, clock=clock, ids=CountingIds(), settings=settings)
         await node.start()
         world = cls(node, create_app(node))
@@ -185,11 +195,22 @@ class World:
             {"businessKey": "b", "variables": {"x": {"value": 1}, "j": {"value": "{}", "type": "Json"}}},
         )
         topics = [{"topicName": "stuck", "lockDuration": 100_000}]
-        (stuck,) = await self.good("POST", "/external-task/fetchAndLock", {"workerId": "w", "maxTasks": 1, "topics": topics})
+        (stuck,) = await self.good(
+            "POST", "/external-task/fetchAndLock", {"workerId": "w", "maxTasks": 1, "topics": topics}
+        )
         await self.good("POST", f"/external-task/{stuck['id']}/failure", {"workerId": "w", "retries": 0})
         topics = [{"topicName": "work", "lockDuration": 100_000}]
         await self.good("POST", "/external-task/fetchAndLock", {"workerId": "w", "maxTasks": 1, "topics": topics})
-        self.ids = [deployed["id"], *deployed["deployedProcessDefinitions"], started["id"], "p", "q", "user", "external", "x"]
+        self.ids = [
+            deployed["id"],
+            *deployed["deployedProcessDefinitions"],
+            started["id"],
+            "p",
+            "q",
+            "user",
+            "external",
+            "x",
+        ]
         for table in ("user_task", "external_task", "job", "event_subscription", "execution", "variable", "incident"):
             self.ids += [row["id"] for row in await self.node.rows(Query(table))]
         self.ids += [row["id"] for row in await self.node.rows(Query("activity_instance"))]
@@ -202,7 +223,9 @@ class World:
         content = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         call = Call(method, path, body=content, **({} if headers is None else {"headers": headers}))
         answer = await self.send(call)
-        assert answer.status in (200, 204), f"{method} {path} answered {answer.status} {answer.body[:500]!r}\n{answer.defect}"
+        assert answer.status in (200, 204), (
+            f"{method} {path} answered {answer.status} {answer.body[:500]!r}\n{answer.defect}"
+        )
         return answer.json() if answer.body else None
 
     async def send(self, call: Call) -> Answer:
@@ -221,14 +244,15 @@ class World:
         size = -(-len(call.body) // call.chunks) or 1
         parts = [call.body[at : at + size] for at in range(0, len(call.body), size)] or [b""]
         inbox = [
-            {"type": "http.request", "body": part, "more_body": number < len(parts) - 1} for number, part in enumerate(parts)
+            {"type": "http.request", "body": part, "more_body": number < len(parts) - 1}
+            for number, part in enumerate(parts)
         ]
         status, headers, body = 0, {}, b""
 
         async def receive() -> Any:
-            if inbox:
-                return inbox.pop(0)
-            await asyncio.Event().wait()
+            if not inbox:
+                await asyncio.Event().wait()
+            return inbox.pop(0)
 
         async def send(message: Any) -> None:
             nonlocal status, headers, body
@@ -289,7 +313,15 @@ def multipart(parts: Sequence[tuple[str, str | None, bytes]]) -> tuple[bytes, tu
     body = b""
     for name, filename, content in parts:
         file = b"" if filename is None else b'; filename="' + filename.encode("utf-8", "surrogateescape") + b'"'
-        body += b'--limit\r\nContent-Disposition: form-data; name="' + name.encode() + b'"' + file + b"\r\n\r\n" + content + b"\r\n"
+        body += (
+            b'--limit\r\nContent-Disposition: form-data; name="'
+            + name.encode()
+            + b'"'
+            + file
+            + b"\r\n\r\n"
+            + content
+            + b"\r\n"
+        )
     return body + b"--limit--\r\n", ((b"content-type", b"multipart/form-data; boundary=limit"),)
 
 
@@ -376,8 +408,31 @@ FRAGMENTS = (
 """Raw JSON, some of it none."""
 
 TYPES = (
-    "String Integer Long Short Double Float Boolean Date Null Bytes File Json Xml Object Number string INTEGER nope".split()
+    *(
+        "String",
+        "Integer",
+        "Long",
+        "Short",
+        "Double",
+        "Float",
+        "Boolean",
+        "Date",
+        "Null",
+        "Bytes",
+        "File",
+        "Json",
+        "Xml",
+    ),
+    *("Object", "Number", "string", "INTEGER", "nope"),
 )
+
+
+HEADERS = {
+    b"content-type": (b"", b"text/plain", b"application/json; charset=utf-16", b"\xff", b"multipart/form-data"),
+    b"accept": (b"", b"*/*;q=x", b"text/html", b",,;", b"\xff/\xff", b"application/hal+json"),
+    b"idempotency-key": (b"", b"k", b"\xff" * 300, b"k" * 10_000),
+    b"authorization": (b"", b"Basic", b"Basic !!!", b"Basic /w==", b"Bearer x"),
+}
 
 _texts = st.sampled_from(TEXTS) | st.text(max_size=8).map(lambda text: text.encode("utf-8", "replace").decode())
 _fragments = st.sampled_from(FRAGMENTS) | _texts.map(json.dumps)
@@ -398,7 +453,15 @@ def variables(draw: st.DrawFn) -> str:
             st.lists(
                 st.tuples(
                     st.sampled_from(
-                        ["objectTypeName", "serializationDataFormat", "filename", "mimetype", "encoding", "transient", "x"]
+                        [
+                            "objectTypeName",
+                            "serializationDataFormat",
+                            "filename",
+                            "mimetype",
+                            "encoding",
+                            "transient",
+                            "x",
+                        ]
                     ),
                     _fragments,
                 ),
@@ -424,15 +487,31 @@ def _sensible(draw: st.DrawFn, name: str, ids: Sequence[str]) -> str:
         return json.dumps(draw(st.sampled_from([*ids, "w", "hello", "alarm", "work"])))
     if low in ("instructions", "topics", "sorting", "orqueries") and draw(st.booleans()):
         names = {
-            "instructions": ["type", "activityId", "transitionId", "activityInstanceId", "variables", "ancestorActivityInstanceId"],
-            "topics": ["topicName", "lockDuration", "variables", "processVariables", "businessKey", "processDefinitionIdIn"],
+            "instructions": [
+                "type",
+                "activityId",
+                "transitionId",
+                "activityInstanceId",
+                "variables",
+                "ancestorActivityInstanceId",
+            ],
+            "topics": [
+                "topicName",
+                "lockDuration",
+                "variables",
+                "processVariables",
+                "businessKey",
+                "processDefinitionIdIn",
+            ],
             "sorting": ["sortBy", "sortOrder", "parameters"],
             "orqueries": FILTERS,
         }[low]
         inner = st.lists(st.tuples(st.sampled_from(names), _fragments), max_size=4).map(_object)
         return "[" + ", ".join(draw(st.lists(inner, max_size=2))) + "]"
     if draw(st.booleans()):
-        return draw(st.sampled_from(["1", "0", "true", "1000", '"w"', '"user"', '"2030-01-01T00:00:00.000+0000"', '"PT1S"']))
+        return draw(
+            st.sampled_from(["1", "0", "true", "1000", '"w"', '"user"', '"2030-01-01T00:00:00.000+0000"', '"PT1S"'])
+        )
     return draw(_fragments)
 
 
@@ -443,7 +522,9 @@ def json_bodies(draw: st.DrawFn, ids: Sequence[str], known: Sequence[str]) -> by
     names = draw(st.lists(st.sampled_from(known or [*PROPERTIES, *FILTERS]), max_size=6, unique=True))
     if not known and draw(st.booleans()):
         # What most operations ask for, so that they get further.
-        names += [n for n in ("workerId", "variables", "maxTasks", "topics", "lockDuration", "messageName") if n not in names]
+        names += [
+            n for n in ("workerId", "variables", "maxTasks", "topics", "lockDuration", "messageName") if n not in names
+        ]
     text = _object([(name, draw(_sensible(name, ids))) for name in names])
     body = text.encode("utf-8", "surrogatepass")
     match draw(st.integers(0, 11)):
@@ -462,13 +543,10 @@ def json_bodies(draw: st.DrawFn, ids: Sequence[str], known: Sequence[str]) -> by
 def calls(draw: st.DrawFn, ids: Sequence[str]) -> Call:
     """One hostile request to one of the routes."""
     method, path = draw(st.sampled_from(ROUTES))
-    segments = []
-    for segment in path.split("/"):
-        if segment.startswith("{"):
-            value = draw(st.sampled_from(ids) | st.sampled_from(ids) | _texts)
-            segments.append(draw(st.sampled_from(["%00", "%ff", "%ED%A0%80", "%", "%zz"])) if draw(st.integers(0, 15)) == 0 else quote(value, safe=""))
-        else:
-            segments.append(segment)
+    names = st.sampled_from(ids) | st.sampled_from(ids) | _texts
+    segments = [quote(draw(names), safe="") if segment.startswith("{") else segment for segment in path.split("/")]
+    if draw(st.integers(0, 15)) == 0:
+        segments[-1] = draw(st.sampled_from(["%00", "%ff", "%ED%A0%80", "%", "%zz"]))
     queried, stated = CONTRACT.get((method, _anonymous(path)), ([], []))
     if method == "GET":
         stated = []
@@ -479,15 +557,9 @@ def calls(draw: st.DrawFn, ids: Sequence[str]) -> Call:
         query += draw(st.sampled_from(["&%", "&=", "&a=%ff", "&&&", "&x=%00", "&a=%ED%A0%80"]))
     body = b"" if method == "GET" and draw(st.integers(0, 7)) else draw(json_bodies(ids, stated))
     headers = [(b"content-type", b"application/json")]
-    match draw(st.integers(0, 19)):
-        case 0:
-            headers = []
-        case 1:
-            headers = [(b"content-type", draw(st.sampled_from([b"", b"text/plain", b"application/json; charset=utf-16", b"\xff", b"multipart/form-data"])))]
-        case 2:
-            headers.append((b"accept", draw(st.sampled_from([b"", b"*/*;q=x", b"text/html", b",,;", b"\xff/\xff", b"application/hal+json"]))))
-        case 3:
-            headers.append((b"idempotency-key", draw(st.sampled_from([b"", b"k", b"\xff" * 300, b"k" * 10_000]))))
-        case 4:
-            headers.append((b"authorization", draw(st.sampled_from([b"", b"Basic", b"Basic !!!", b"Basic /w==", b"Bearer x"]))))
+    name = draw(st.sampled_from([*HEADERS, *[b""] * 15]))
+    if name == b"content-type":
+        headers = []
+    if name:
+        headers.append((name, draw(st.sampled_from(HEADERS[name]))))
     return Call(method, "/".join(segments), query, body, tuple(headers), draw(st.sampled_from([1, 1, 3])))

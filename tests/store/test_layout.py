@@ -31,14 +31,16 @@ POSTGRESQL = {
 }
 
 
-def wanted_indexes(table, prefix):
-    """Index definitions as `columns | condition`."""
+def wanted_indexes(table, prefix, first=""):
+    """Index definitions as `columns | condition`. `first`: what follows the first column of an index that sorts."""
     found = []
     for index in table.indexes:
         columns = ", ".join(
             (prefix % column if column in index.prefix else column) + (" DESC" if column in index.descending else "")
             for column in index.columns
         )
+        if index.sorts:
+            columns = columns.replace(index.columns[0], index.columns[0] + first, 1)
         condition = ""
         if index.where_null:
             condition = f"{index.where_null} IS NULL"
@@ -99,7 +101,7 @@ async def test_postgresql(postgres_url: str):
             "SELECT indisprimary, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = $1::text::regclass",
             table.name,
         )
-        assert sorted(normal(i[1]) for i in indexes if not i[0]) == wanted_indexes(table, "left(%s, 256)")
+        assert sorted(normal(i[1]) for i in indexes if not i[0]) == wanted_indexes(table, "left(%s, 256)", " NULLS FIRST")
         (key,) = [re.search(r"\((.*)\)", i[1])[1] for i in indexes if i[0]]
         assert key == ", ".join(table.key)
     await connection.close()

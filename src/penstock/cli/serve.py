@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -29,6 +30,10 @@ DRAIN_S = 30
 """How long requests that were taken may still take once the server goes down."""
 
 BACKLOG = 2_048
+
+GC_THRESHOLDS = (50_000, 20, 50)
+"""With Python's own (700, 10, 10) the collector took 7 to 9 % of the CPU under load, to find nothing: what a request
+makes has no cycles. What is loaded at the start is never looked at again."""
 
 _log = structlog.get_logger("penstock.server")
 
@@ -112,6 +117,9 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
         node = Node(store, clock=clock, ids=UuidSource(clock), settings=settings.node, delegates=delegates)
         try:
             await node.start()
+            gc.collect()
+            gc.freeze()
+            gc.set_threshold(*GC_THRESHOLDS)
             server = _Server(_config(node), node, ready)
             await server.serve([bound])
         except PenstockError as error:

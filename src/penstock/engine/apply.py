@@ -238,6 +238,8 @@ _TASK_FIELDS = (
     "form_key",
     "parent_task",
     "form_ref",
+    "delegation_state",
+    "case_instance",
 )
 
 

@@ -63,6 +63,10 @@ class ElementKind:
         """Composite: the only path inside has ended."""
         raise NotImplementedError
 
+    def child_canceled(self, run: Run, scope: Execution, a: Activity) -> bool:
+        """Composite: a modification has canceled one of several concurrent paths inside. True: they are not folded."""
+        return False
+
     def open_for_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
         """Composite: the scope was opened by a modification; returns the path on which the target starts."""
         return scope

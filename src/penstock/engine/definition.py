@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from penstock.engine.behavior import ElementKind
 from penstock.engine.events import JobKind
-from penstock.model.graph import Flow, Listener, Loop, Node, Parameter, Process, Trigger, TriggerKind
+from penstock.model.graph import Flow, Listener, Loop, Node, Parameter, Process, TimerKind, Trigger, TriggerKind
 
 BODY = "#multiInstanceBody"
 """Suffix of the id of a multi-instance body (Camunda 7 `ActivityImpl.MULTI_INSTANCE_BODY`)."""
@@ -328,15 +328,24 @@ class Definition:
                 found.append((a.id, JobKind.ASYNC.value, "async-after"))
             trigger = a.trigger
             if trigger is not None and trigger.kind is TriggerKind.TIMER and a.inner is None:
-                found.append((a.id, timer_kind(a).value, f"{trigger.timer}: {trigger.timer_text}"))
+                found.append((a.id, timer_kind(a).value, timer_configuration(trigger)))
             if trigger is not None and trigger.kind is TriggerKind.SIGNAL and trigger.asynchronous:
                 found.append((a.id, JobKind.SIGNAL.value, None))
             if a.node is not None and a.node.user_task is not None and a.inner is None:
                 for item in a.node.user_task.listeners:
                     if item.timer is not None:
-                        text = f"{item.timer.timer}: {item.timer.timer_text}"
+                        text = timer_configuration(item.timer)
                         found.append((a.id, JobKind.TIMER_TASK_LISTENER.value, text))
         return found
+
+
+_CAPTIONS = {TimerKind.DATE: "DATE", TimerKind.DURATION: "DURATION", TimerKind.CYCLE: "CYCLE"}
+
+
+def timer_configuration(trigger: Trigger) -> str:
+    """What the job definition of a timer says (Camunda 7 `TimerDeclarationImpl.getJobConfiguration`)."""
+    assert trigger.timer is not None
+    return f"{_CAPTIONS[trigger.timer]}: {trigger.timer_text}"
 
 
 def timer_kind(a: Activity) -> JobKind:

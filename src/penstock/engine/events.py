@@ -269,6 +269,8 @@ class TaskCreated(Event, frozen=True, tag=30):
     form_ref: dict[str, Any] | None = None
     user: str | None = None
     """Who did it, if known (identity link log: assigner)."""
+    delegation_state: str | None = None
+    case_instance: str | None = None
 
 
 class TaskChanged(Event, frozen=True, tag=31):

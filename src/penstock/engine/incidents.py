@@ -52,7 +52,7 @@ def open_incident(
                 type=type,
                 execution=caller.id,
                 activity=caller.activity,
-                failed_activity=failed_activity,
+                failed_activity=caller.activity if type != "failedExternalTask" else None,
                 configuration=None,
                 message=None,
                 cause=cause,

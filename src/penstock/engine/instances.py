@@ -70,6 +70,9 @@ def begin_instance(run: Run, start: Activity, variables: Mapping[str, TypedValue
     top = run.top
     for name, value in variables.items():
         set_local(run, top, name, value, initial=True)
+    if start.node is not None and start.node.initiator is not None:
+        user = run.unit.user
+        set_local(run, top, start.node.initiator, NULL if user is None else TypedValue("String", user), initial=True)
     root = run.definition.root
     if root.handlers:
         open_scope(run, top, root)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from penstock.base.errors import ExpressionFailed, Failure
-from penstock.engine.definition import Activity, job_definition_id, timer_kind
+from penstock.engine.definition import Activity, job_definition_id, timer_configuration, timer_kind
 from penstock.engine.events import JobCreated, JobDeleted, JobKind
 from penstock.engine.incidents import close_for
 from penstock.engine.state import Execution, Job
@@ -77,11 +77,6 @@ def due_of(run: Run, trigger: Trigger, x: Execution) -> tuple[int | None, str | 
     if trigger.timer is TimerKind.DURATION:
         return schedule.due_of_duration(value, now_ms), None
     return schedule.due_of_date(value, now_ms), None
-
-
-def timer_configuration(trigger: Trigger) -> str:
-    """What the job definition of a timer says, as in `Definition.job_definitions`."""
-    return f"{trigger.timer}: {trigger.timer_text}"
 
 
 def create_timer(run: Run, x: Execution, a: Activity, *, repeats: bool) -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from penstock.base.errors import NotValid
 from penstock.engine import tree
 from penstock.engine.behavior import Steps
-from penstock.engine.cancel import cancel, cancel_instance, clear
+from penstock.engine.cancel import cancel, cancel_instance, clear, drop_tasks
 from penstock.engine.catching import open_scope, open_timers
 from penstock.engine.commands import StartInstruction
 from penstock.engine.definition import Activity, FlowOut
@@ -107,6 +107,7 @@ def cancel_place(run: Run, x: Execution) -> Steps:
     run.unit.called_state = InstanceState.EXTERNALLY_TERMINATED
     while True:
         if top.kind is ExecutionKind.INSTANCE:
+            yield from drop_tasks(run, top, CANCELED)
             yield from clear(run, top, CANCELED)
             if top.phase is not Phase.IDLE or top.activity is not None:
                 run.emit(PathPlaced(top.id, None, None, Phase.IDLE))
@@ -118,7 +119,9 @@ def cancel_place(run: Run, x: Execution) -> Steps:
             top = parent
             continue
         if tree.live_children(run, parent):
-            tree.fold(run, parent)
+            a = run.activity_by_id(parent.scope_activity)
+            if not a.kind.child_canceled(run, parent, a):
+                tree.fold(run, parent)
             return
         if parent.kind is ExecutionKind.INSTANCE:
             run.emit(PathPlaced(parent.id, None, None, Phase.IDLE))

@@ -108,6 +108,7 @@ def _delete_instance(run: Run, command: c.DeleteInstance) -> Steps:
     state = (
         InstanceState.EXTERNALLY_TERMINATED if command.externally_terminated else InstanceState.INTERNALLY_TERMINATED
     )
+    run.unit.called_state = state
     yield from cancel_instance(run, state, command.reason)
     if i.super_instance is not None and i.super_execution is not None:
         above: Run | None = yield from load_run(run, i.super_instance)
@@ -334,10 +335,7 @@ def _create_task(unit: Unit, command: c.CreateTask) -> Steps:
     id = fields.pop("id", None) or unit.ids.new()
     run = unit.adopt(Instance(id=id, root=id, definition=None, tenant=command.tenant), None)
     fields.setdefault("priority", PRIORITY)
-    state = fields.pop("delegation_state", None)
     run.emit(TaskCreated(task=id, execution=None, activity_instance=None, key=None, **fields))
-    if state is not None:
-        change_task(run, run.instance.tasks[id], delegation_state=state)
     return id
 
 

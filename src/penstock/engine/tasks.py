@@ -8,7 +8,7 @@ from typing import Any
 
 from penstock.base.errors import Failure
 from penstock.engine.behavior import Steps
-from penstock.engine.definition import Activity, job_definition_id
+from penstock.engine.definition import Activity, job_definition_id, timer_configuration
 from penstock.engine.delegates import call_delegate
 from penstock.engine.events import (
     IdentityLinkAdded,
@@ -21,7 +21,7 @@ from penstock.engine.events import (
     VariableRemoved,
     VariableSet,
 )
-from penstock.engine.jobs import due_of, job_priority, timer_configuration
+from penstock.engine.jobs import due_of, job_priority
 from penstock.engine.state import Execution, Task, Variable
 from penstock.engine.unit import Run, operation
 from penstock.engine.variables import (

@@ -21,8 +21,10 @@ def _text(value: str | None) -> TypedValue:
 
 
 def _handlers(scope: Activity, kind: TriggerKind, code: str | None, thrower: Activity | None) -> Activity | None:
-    """The handler of `scope` that catches: one that names the code before one that catches all."""
-    catch_all: Activity | None = None
+    """The handler of `scope` that catches: event sub-processes before boundary events, and in each of both those that
+    name the code before those that catch all (Camunda 7 `ErrorEventDefinition.getPrecedence`)."""
+    best: Activity | None = None
+    rank = -1
     for handler in scope.handlers:
         trigger = handler.trigger
         if trigger is None or trigger.kind is not kind:
@@ -31,11 +33,13 @@ def _handlers(scope: Activity, kind: TriggerKind, code: str | None, thrower: Act
         if inside is not None and thrower is not None and thrower.within(inside):
             # An event sub-process does not catch what it throws itself.
             continue
-        if trigger.code is None or trigger.code == "":
-            catch_all = catch_all or handler
-        elif trigger.code == code:
-            return handler
-    return catch_all
+        named = bool(trigger.code)
+        if named and trigger.code != code:
+            continue
+        precedence = (10 if inside is not None else 0) + named
+        if precedence > rank:
+            best, rank = handler, precedence
+    return best
 
 
 def _find(run: Run, x: Execution, kind: TriggerKind, code: str | None) -> Steps:

@@ -21,6 +21,7 @@ from penstock.engine.events import (
 from penstock.engine.incidents import close_for, drop_incidents
 from penstock.engine.jobs import delete_job
 from penstock.engine.state import Execution
+from penstock.engine.tasks import end_task
 from penstock.engine.unit import Run
 from penstock.engine.variables import map_out, remove_local, set_local
 from penstock.model.graph import TriggerKind
@@ -150,8 +151,10 @@ def _ids(x: Execution) -> list[str]:
 
 
 def drop_waits(run: Run, x: Execution, *, keep_compensation: bool = False) -> None:
-    """Deletes what waits at `x`: subscriptions, jobs, external tasks; tasks are ended by their own code before."""
+    """Deletes what waits at `x`: subscriptions, jobs, user and external tasks."""
     i = run.instance
+    for id in list(x.tasks):
+        end_task(run, i.tasks[id], "deleted")
     for id in list(x.subscriptions):
         if keep_compensation and i.subscriptions[id].type == "compensate":
             continue

@@ -16,7 +16,7 @@ from penstock.engine.apply import apply
 from penstock.engine.behavior import Steps
 from penstock.engine.definition import Activity, Definition
 from penstock.engine.effects import Effect
-from penstock.engine.events import AnyEvent, InstanceEvents, InstanceState
+from penstock.engine.events import AnyEvent, InstanceEvents, InstanceState, VariableSet
 from penstock.engine.questions import Pause
 from penstock.engine.state import Execution, Instance
 
@@ -74,6 +74,8 @@ class Unit:
         """What happened, per instance that changed; sets the instances' new revisions. Call it once, at the end."""
         found = []
         for run in self.runs.values():
+            if run.transient:
+                run.forget_transient()
             if run.events:
                 run.instance.revision += 1
                 found.append(
@@ -131,6 +133,7 @@ class Run:
         "replaced",
         "skip_io_mappings",
         "skip_listeners",
+        "transient",
         "unit",
     )
 
@@ -141,6 +144,8 @@ class Run:
         self.events: list[AnyEvent] = []
         self.replaced: dict[str, Execution] = {}
         """Paths that were folded into their scope, or expanded out of it, while operations were still to be done."""
+        self.transient = False
+        """Whether a transient variable was set: they live to the end of the unit and leave no trace."""
         self.skip_listeners = False
         self.skip_io_mappings = False
         self._suffix = instance.root[-3:]
@@ -151,7 +156,17 @@ class Run:
     def emit(self, event: AnyEvent) -> None:
         """Something has happened: it is logged and the state follows."""
         self.events.append(event)
+        if type(event) is VariableSet and event.value.transient:
+            self.transient = True
         apply(self.instance, event, self.unit.now_ms)
+
+    def forget_transient(self) -> None:
+        """Takes transient variables out of the state and of what is logged."""
+        self.events = [e for e in self.events if not (isinstance(e, VariableSet) and e.value.transient)]
+        scopes = [x.variables for x in self.instance.executions.values()]
+        for variables in (*scopes, *(task.variables for task in self.instance.tasks.values())):
+            for name in [name for name, found in variables.items() if found.value.transient]:
+                del variables[name]
 
     def new_id(self) -> str:
         """A new id that carries the shard of this instance's root."""

@@ -1,7 +1,12 @@
 """Queries as data: what REST asks of the tables, understood by every store.
 
-Comparisons follow Camunda 7 on PostgreSQL: text compares by code point, `like` is case-sensitive with `%` and `_` as
-wildcards and `\\` as escape, null equals nothing (use IS_NULL), a null sorts last ascending and first descending.
+Text compares by code point, `like` is case-sensitive with `%` and `_` as wildcards and `\\` as escape.
+
+Truth is two-valued: a comparison with a null on either side does not hold, negative ones (NE, NOT_IN, NOT_LIKE) included
+(use IS_NULL), and `Not` of what does not hold does. A null sorts first ascending and last descending, as in Camunda 7
+on its default database (H2); groups likewise.
+
+A name that does not exist raises LookupError; a value or an operator that does not fit its column ValueError.
 """
 
 from collections.abc import Sequence
@@ -50,7 +55,7 @@ class AllOf(msgspec.Struct, frozen=True, tag=True):
 
 
 class Not(msgspec.Struct, frozen=True, tag=True):
-    """The term does not hold."""
+    """The term does not hold: `Not(eq("name", "x"))` finds rows without a name too, `ne` would not."""
 
     term: "Term"
 

@@ -354,7 +354,7 @@ class Statement:
             if order.lower:
                 expression = self.dialect.lower(expression)
             nullable = order.table is not None or order.column not in table.key
-            nulls = (" NULLS FIRST" if order.descending else " NULLS LAST") if nullable else ""
+            nulls = (" NULLS LAST" if order.descending else " NULLS FIRST") if nullable else ""
             parts.append(expression + (" DESC" if order.descending else "") + nulls)
         parts += [f"{alias}.{quoted(column)}" for column in table.key if column not in plain]
         return " ORDER BY " + ", ".join(parts)
@@ -416,7 +416,7 @@ def grouped(dialect: Dialect, group: Group) -> Read:
             columns.append((f"{function}_{column}", kind))
     text = f"SELECT {', '.join(shown)} FROM {quoted(table.name)} AS t0" + statement.where(table, "t0", group.where)
     if keys:
-        ordered = ", ".join(f"t0.{quoted(column)} NULLS LAST" for column in group.columns)
+        ordered = ", ".join(f"t0.{quoted(column)} NULLS FIRST" for column in group.columns)
         text += f" GROUP BY {keys} ORDER BY {ordered}"
     return Read(text, statement.args, columns)
 

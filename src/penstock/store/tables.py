@@ -42,13 +42,15 @@ PREFIX_CHARACTERS = 256
 class Index(msgspec.Struct, frozen=True):
     """A secondary index. `where_null` / `where_not_null`: a partial index on rows whose column is (not) null.
     `descending`: which of the columns are in descending order. `prefix`: of which only the first PREFIX_CHARACTERS are
-    in the index, because their text may be longer than what PostgreSQL can index (2,704 bytes)."""
+    in the index, because their text may be longer than what PostgreSQL can index (2,704 bytes). `sorts`: queries read
+    rows in the order of its first column, so on PostgreSQL nulls come first there, as in queries."""
 
     columns: tuple[str, ...]
     where_null: str | None = None
     where_not_null: str | None = None
     descending: tuple[str, ...] = ()
     prefix: tuple[str, ...] = ()
+    sorts: bool = False
 
 
 class Table(msgspec.Struct, frozen=True):
@@ -203,7 +205,7 @@ VIEWS = (
         " live:bool",
         Index(("instance_id",)),
         Index(("assignee",), where_null="ended_ms"),
-        Index(("created_ms",), where_null="ended_ms"),
+        Index(("created_ms",), where_null="ended_ms", sorts=True),
     ),
     _instance_table(
         "identity_link",
@@ -224,7 +226,7 @@ VIEWS = (
         + " type execution_id activity_id failed_activity_id configuration message cause_incident_id root_cause_incident_id"
         " job_definition_id created_ms:int ended_ms:int state annotation removal_ms:int history_configuration",
         Index(("instance_id",)),
-        Index(("created_ms",), where_null="ended_ms"),
+        Index(("created_ms",), where_null="ended_ms", sorts=True),
         Index(("configuration",)),
     ),
     _instance_table(

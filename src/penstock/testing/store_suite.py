@@ -954,17 +954,17 @@ class StoreSuite:
     @pytest.mark.parametrize(
         ("order", "expected"),
         [
-            ([Order("text_value")], TEXT_ORDER + "i"),
-            ([Order("text_value", descending=True)], "i" + TEXT_ORDER[::-1]),
-            ([Order("long_value"), Order("name")], "ecfabdghijk"),
-            ([Order("long_value", descending=True), Order("name", descending=True)], "kjihgdbafce"),
-            ([Order("long_value", descending=True), Order("name")], "ghijkdbafce"),
-            ([Order("double_value"), Order("name", descending=True)], "bgacekjihfd"),
-            ([Order("live"), Order("name")], "beacdfghijk"),
-            ([Order("live", descending=True), Order("name")], "dfghijkacbe"),
-            ([Order("text_value", lower=True), Order("name")], "jcdabkefhgi"),
-            ([Order("text_value", lower=True), Order("text_value")], "jcdbakefhgi"),
-            ([Order("live"), Order("long_value", descending=True)], "beacghijkdf"),
+            ([Order("text_value")], "i" + TEXT_ORDER),
+            ([Order("text_value", descending=True)], TEXT_ORDER[::-1] + "i"),
+            ([Order("long_value"), Order("name")], "ghijkecfabd"),
+            ([Order("long_value", descending=True), Order("name", descending=True)], "dbafcekjihg"),
+            ([Order("long_value", descending=True), Order("name")], "dbafceghijk"),
+            ([Order("double_value"), Order("name", descending=True)], "kjihfdbgace"),
+            ([Order("live"), Order("name")], "dfghijkbeac"),
+            ([Order("live", descending=True), Order("name")], "acbedfghijk"),
+            ([Order("text_value", lower=True), Order("name")], "ijcdabkefhg"),
+            ([Order("text_value", lower=True), Order("text_value")], "ijcdbakefhg"),
+            ([Order("live"), Order("long_value", descending=True)], "dfghijkbeac"),
         ],
     )
     async def test_order(self, store: Store, letters: None, order: list[Order], expected: str) -> None:
@@ -1057,11 +1057,11 @@ class StoreSuite:
     @pytest.mark.parametrize(
         ("order", "expected"),
         [
-            (Order("long_value", table="variable", link=[("instance_id", "instance_id")]), "abcd"),
-            (Order("long_value", True, table="variable", link=[("instance_id", "instance_id")]), "cdba"),
+            (Order("long_value", table="variable", link=[("instance_id", "instance_id")]), "cdab"),
+            (Order("long_value", True, table="variable", link=[("instance_id", "instance_id")]), "bacd"),
             (
                 Order("text_value", table="variable", link=[("instance_id", "instance_id")], where=[eq("name", "x")]),
-                "abcd",
+                "cdab",
             ),
             (
                 Order(
@@ -1071,10 +1071,10 @@ class StoreSuite:
                     link=[("instance_id", "instance_id")],
                     where=[eq("name", "x")],
                 ),
-                "bacd",
+                "cdba",
             ),
             # The first linked row of a, by key, is y with "z".
-            (Order("text_value", table="variable", link=[("instance_id", "instance_id")]), "bacd"),
+            (Order("text_value", table="variable", link=[("instance_id", "instance_id")]), "cdba"),
         ],
         ids=lambda value: str(value)[:80],
     )
@@ -1102,21 +1102,21 @@ class StoreSuite:
         ]
         await node.write(*(insert("external_task", number, **values) for number, values in enumerate(rows)))
         assert await store.groups(Group("external_task", ["topic"])) == [
+            {"topic": None, "count": 2},
             {"topic": "B", "count": 1},
             {"topic": "b", "count": 3},
-            {"topic": None, "count": 2},
         ]
         found = await store.groups(
             Group("external_task", ["topic", "suspended"], maxima=["priority", "worker_id"], minima=["priority"])
         )
         assert [tuple(group.values()) for group in found] == [
+            (None, None, 2, 4, "w", 3),
             ("B", None, 1, -1, None, -1),
             ("b", False, 1, None, None, None),
             ("b", True, 2, 7, "u", 5),
-            (None, None, 2, 4, "w", 3),
         ]
         assert list(found[0]) == ["topic", "suspended", "count", "max_priority", "max_worker_id", "min_priority"]
-        assert found[1]["suspended"] is False and found[2]["suspended"] is True
+        assert found[2]["suspended"] is False and found[3]["suspended"] is True
         assert await store.groups(Group("external_task", ["topic"], [eq("priority", 7)])) == [
             {"topic": "b", "count": 1}
         ]

@@ -8,7 +8,7 @@ from penstock.engine import tree
 from penstock.engine.behavior import ElementKind, Maybe, Steps
 from penstock.engine.cancel import cancel
 from penstock.engine.definition import Activity
-from penstock.engine.state import Execution
+from penstock.engine.state import Execution, Phase
 from penstock.engine.unit import Run, operation
 from penstock.engine.variables import condition_holds, evaluate, set_local, store
 from penstock.expr.values import OpaqueObject, TypedValue, to_native
@@ -87,12 +87,17 @@ class MultiInstanceBody(ElementKind):
         done = _read(run, scope, "nrOfCompletedInstances") + 1
         _count(run, scope, "nrOfCompletedInstances", done)
         _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") - 1)
-        enough = self._enough(run, ended, a)
-        tree.remove(run, ended)
-        if enough or not tree.live_children(run, scope):
+        # What has ended stays in the tree until the body is left: Camunda 7 shows it as a transition instance.
+        if self._enough(run, ended, a) or not self._active(run, scope):
             for child in tree.live_children(run, scope):
                 yield from cancel(run, child, "Multi instance completion condition satisfied.")
             run.leave(scope)
+
+    def _active(self, run: Run, scope: Execution) -> bool:
+        if _read(run, scope, "nrOfActiveInstances") > 0:
+            return True
+        # The counter may have been set by the model: it is believed only when it says that nothing is left.
+        return any(child.children or child.phase is not Phase.IDLE for child in tree.live_children(run, scope))
 
     def complete(self, run: Run, scope: Execution, a: Activity) -> Maybe:
         number = _read(run, scope, "loopCounter") + 1
@@ -106,6 +111,10 @@ class MultiInstanceBody(ElementKind):
     def _enough(self, run: Run, x: Execution, a: Activity) -> bool:
         assert a.loop is not None
         return a.loop.completion_condition is not None and condition_holds(run, a.loop.completion_condition, x)
+
+    def child_canceled(self, run: Run, scope: Execution, a: Activity) -> bool:
+        _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") - 1)
+        return True
 
     def open_for_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
         assert a.loop is not None

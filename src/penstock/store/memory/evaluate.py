@@ -46,7 +46,7 @@ class Evaluator:
             return []
         found.sort(key=rows.key_of)
         for value_of, descending in reversed(sorts):
-            found.sort(key=lambda row, value_of=value_of: _nulls_last(value_of(row)), reverse=descending)  # type: ignore[misc]
+            found.sort(key=lambda row, value_of=value_of: _nulls_first(value_of(row)), reverse=descending)  # type: ignore[misc]
         start = max(query.offset or 0, 0)
         end = None if query.limit is None else start + query.limit
         return [rows.decoded(row, query.columns) for row in found[start:end]]
@@ -56,7 +56,7 @@ class Evaluator:
         return sum(1 for _ in self._found(self.table(query.table), query.where))
 
     def groups(self, group: Group) -> list[Row]:
-        """One row per group, sorted by the group's columns, nulls last. Without columns all rows are one group."""
+        """One row per group, sorted by the group's columns, nulls first. Without columns all rows are one group."""
         rows = self.table(group.table)
         for column in group.columns:
             _searchable(rows, column)
@@ -66,7 +66,7 @@ class Evaluator:
         members: dict[tuple[Any, ...], list[Row]] = {} if group.columns else {(): []}
         for row in self._found(rows, group.where):
             members.setdefault(tuple(row[column] for column in group.columns), []).append(row)
-        ordered = sorted(members.items(), key=lambda item: [_nulls_last(value) for value in item[0]])
+        ordered = sorted(members.items(), key=lambda item: [_nulls_first(value) for value in item[0]])
         return [_summary(group, values, found) for values, found in ordered]
 
     def _found(self, rows: Rows, where: Sequence[Term]) -> Iterator[Row]:
@@ -243,8 +243,8 @@ def _comparable(rows: Rows, column: str, kind: Type, value: Any, lower: bool) ->
     return stored.lower() if lower and stored is not None else stored
 
 
-def _nulls_last(value: Any) -> tuple[bool, Any]:
-    return (value is None, value)
+def _nulls_first(value: Any) -> tuple[bool, Any]:
+    return (value is not None, value)
 
 
 def _summary(group: Group, values: tuple[Any, ...], found: list[Row]) -> Row:

@@ -407,7 +407,7 @@ CREATE TABLE task (
 ) WITH (fillfactor = 80);
 CREATE INDEX task_instance_id ON task ("instance_id");
 CREATE INDEX task_assignee ON task ("assignee") WHERE "ended_ms" IS NULL;
-CREATE INDEX task_created_ms ON task ("created_ms") WHERE "ended_ms" IS NULL;
+CREATE INDEX task_created_ms ON task ("created_ms" NULLS FIRST) WHERE "ended_ms" IS NULL;
 
 CREATE TABLE identity_link (
     "shard" bigint NOT NULL,
@@ -469,7 +469,7 @@ CREATE TABLE incident (
     PRIMARY KEY ("shard", "id")
 );
 CREATE INDEX incident_instance_id ON incident ("instance_id");
-CREATE INDEX incident_created_ms ON incident ("created_ms") WHERE "ended_ms" IS NULL;
+CREATE INDEX incident_created_ms ON incident ("created_ms" NULLS FIRST) WHERE "ended_ms" IS NULL;
 CREATE INDEX incident_configuration ON incident ("configuration");
 
 CREATE TABLE external_task_log (
