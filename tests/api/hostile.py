@@ -176,7 +176,11 @@ class World:
         store = MemoryStore(clock)
         await store.open()
         settings = Settings(
-            execute_jobs=False, payload_bytes_max=BODY_BYTES_MAX, fetch_wait_max_ms=50, script_time_limit_ms=500
+            execute_jobs=False,
+            payload_bytes_max=BODY_BYTES_MAX,
+            fetch_wait_max_ms=50,
+            script_time_limit_ms=500,
+            steps_per_unit_max=5_000,
         )
         node = Node(store, clock=clock, ids=CountingIds(), settings=settings)
         await node.start()

@@ -339,7 +339,9 @@ MODELS = {
             "</extensionElements>",
         )
     ),
-    "history of nonsense": X,
+    "history of nonsense": _bpmn('<startEvent id="s"/>').replace(
+        b'id="h"', b'id="h" camunda:historyTimeToLive="9999999999"'
+    ),
 }
 
 

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from cli.running import MODEL, Up, penstock
+from penstock.bench import machine
 
 FILES = {"file": ("order.bpmn", MODEL.encode(), "application/xml")}
 
@@ -132,6 +133,25 @@ def test_several_processes_share_a_port(tmp_path: Path, postgres_url: str) -> No
             assert up.rest("POST", "/process-definition/key/order/start", json={}).status_code == 200
         assert len(nodes) == 2
         assert up.terminate() == 0
+
+
+@pytest.mark.skipif(not machine.has_proc(), reason="this machine has no /proc")
+def test_a_process_that_dies_is_replaced_and_none_outlives_the_parent(tmp_path: Path, postgres_url: str) -> None:
+    with Up(tmp_path, "--store", postgres_url, "--processes", "2") as up:
+        _, *children = machine.tree(up.process.pid)
+        assert len(children) == 2
+        os.kill(children[0], signal.SIGKILL)
+        end = time.monotonic() + 30
+        while len(now := set(machine.tree(up.process.pid)) - {up.process.pid, children[0]}) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert children[1] in now
+        assert "a process has died" in up.said()
+        assert httpx.get(f"{up.url}/ready", timeout=30).status_code == 200
+        up.kill()
+        while any(Path(f"/proc/{pid}").exists() for pid in now):
+            assert time.monotonic() < end
+            time.sleep(0.05)
 
 
 def test_the_address_shown_has_no_password(tmp_path: Path, postgres_url: str) -> None:

@@ -69,9 +69,11 @@ class Run:
         self._execute(Action("start", (start,)))
 
     def walk(self, steps: int) -> None:
-        """Does `steps` random things."""
-        for _ in range(steps):
+        """Does `steps` random things; every second one goes forward, so that operators are not all that happens."""
+        for number in range(steps):
             actions = self.actions()
+            if number % 2:
+                actions = [action for action in actions if action.forward] or actions
             if not actions:
                 return
             self.perform(actions[self.draw(len(actions))])
@@ -106,14 +108,14 @@ class Run:
         self.trace.append(action.label)
         self.failing = action.fails
         for command in action.commands:
-            before = len(self.units), {id: len(units) for id, units in self.engine.history.items()}
+            before = {id: len(units) for id, units in self.engine.history.items()}
             try:
                 self.engine.execute(command)
             except (Refused, Failure) as error:
                 self.trace.append(f"  refused: {type(error).__name__}: {error}")
                 if not isinstance(command, c.ExecuteJob):
                     after = {id: len(units) for id, units in self.engine.history.items()}
-                    assert after == before[1], "a unit that failed has left events"
+                    assert after == before, "a unit that failed has left events"
         self.failing = False
         self._check()
 
@@ -296,9 +298,6 @@ def run_of(model: Model, draw: Draw, steps: int) -> Run:
         run.start()
         run.walk(steps)
         run.drain()
-    except AssertionError as error:
-        error.add_note("\n".join(["what was done:", *run.trace]))
-        raise
     except Exception as error:
         error.add_note("\n".join(["what was done:", *run.trace]))
         raise

@@ -36,7 +36,6 @@ async def make_node(clock: VirtualClock) -> AsyncIterator[MakeNode]:
 
     async def make(store: Store, **settings: object) -> Node:
         delegates = settings.pop("delegates", None)
-        project_views = bool(settings.pop("project_views", True))
         settings.setdefault("execute_jobs", False)
         node = Node(
             store,
@@ -45,7 +44,6 @@ async def make_node(clock: VirtualClock) -> AsyncIterator[MakeNode]:
             ids=UuidSource(SystemClock()),
             settings=Settings(**settings),  # type: ignore[arg-type]
             delegates=delegates,  # type: ignore[arg-type]
-            project_views=project_views,
         )
         await node.start()
         nodes.append(node)

@@ -30,6 +30,9 @@ async def pair(postgres_url: str) -> AsyncIterator[tuple[PostgresqlStore, Postgr
     first, second = await opened(postgres_url), await opened(postgres_url)
     await first.claim_stream("a")
     await second.claim_stream("b")
+    async with asyncio.timeout(10):
+        while not first._listener.others:  # the second has said that it is there
+            await asyncio.sleep(0.001)
     yield first, second
     await first.close()
     await second.close()
@@ -161,6 +164,38 @@ async def test_notifications_reach_the_other_nodes_only(pair: tuple[PostgresqlSt
     assert await first.wait_notification(0.05) == ()
 
 
+async def test_a_node_that_is_alone_notifies_nobody(postgres_url: str) -> None:
+    spy = await asyncpg.connect(postgres_url)
+    heard: list[str] = []
+    first = await opened(postgres_url)
+    await first.claim_stream("a")
+    await spy.add_listener("penstock", lambda *said: heard.append(said[-1]))
+    assert not first._listener.others
+    for _ in range(3):
+        await first.commit(batch("a", notify=["external:t", "jobs"]))
+    await first.notify(["views"])
+    await spy.execute("SELECT 1")
+    assert heard == []
+    second = await opened(postgres_url)
+    async with asyncio.timeout(10):
+        while not first._listener.others:
+            await asyncio.sleep(0.001)
+    await first.commit(batch("a", notify=["jobs"]))
+    assert await second.wait_notification(10) == ("jobs",)
+    await first.notify(["views"])
+    assert await second.wait_notification(10) == ("views",)
+    await second.close()
+    async with asyncio.timeout(10):
+        while first._listener.others:
+            await first.wait_notification(0.01)
+    heard.clear()
+    await first.commit(batch("a", notify=["jobs"]))
+    await spy.execute("SELECT 1")
+    assert heard == []
+    await first.close()
+    await spy.close()
+
+
 async def test_the_listener_comes_back(pair: tuple[PostgresqlStore, PostgresqlStore]) -> None:
     first, second = pair
     async with first._writer() as connection:
@@ -237,7 +272,7 @@ async def test_writes_go_by_key(postgres_url: str) -> None:
     delete = store._planner.plan([RowChange("external_task", Change.DELETE, {"shard": 1, "id": "a"})])[0]
     async with store._writer() as connection:
         for step in (group, delete):
-            text = store._row_text(step)
+            text = store._row_statement(step)[0]
             statement = await connection.prepare(text)
             assert statement is not None
             plan = await connection.fetch(

@@ -2,7 +2,6 @@
 
 from penstock.engine.state import Execution, Instance
 from penstock.expr.values import TypedValue
-from penstock.runtime.protocol import Engine
 
 
 def local(instance: Instance, execution: str) -> dict[str, TypedValue]:
@@ -29,13 +28,3 @@ def top(instance: Instance) -> dict[str, TypedValue]:
 
 def _values(execution: Execution) -> dict[str, TypedValue]:
     return {name: variable.value for name, variable in execution.variables.items()}
-
-
-async def variables(
-    engine: Engine, instance: str, execution: str, *, local_only: bool = False
-) -> dict[str, TypedValue]:
-    """As `visible` or `local`; empty when the instance has ended."""
-    found = await engine.instance(instance)
-    if found is None:
-        return {}
-    return local(found, execution) if local_only else visible(found, execution)

@@ -7,6 +7,7 @@ their error; the others go again. A batch that fails otherwise is halved until t
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 
 from penstock.base.clock import Clock
@@ -110,6 +111,10 @@ class Ticket:
         return not (self.events or self.rows or self.deleted or self.locks or self.jobs or self.inbox)
 
 
+ENDED_MAX = 10_000
+"""How many instances that have ended are remembered, so that nobody looks for them in the store."""
+
+
 class Committer:
     """The only one who commits for this node.
 
@@ -140,6 +145,8 @@ class Committer:
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
         self._closing = False
+        self._ended: deque[str] = deque()
+        self._ended_ids: set[str] = set()
         self.failed: StoreFailed | None = None
         self.position = 0
         """Last position of this node's stream."""
@@ -185,6 +192,10 @@ class Committer:
     def waiting(self) -> int:
         """Units that are not committed yet."""
         return len(self._pending) + len(self._flying)
+
+    def has_ended(self, instance: str) -> bool:
+        """Whether this node has committed the end of the instance not long ago; an instance never comes back."""
+        return instance in self._ended_ids
 
     async def flushed(self) -> None:
         """Returns when everything that was submitted before is committed or dropped."""
@@ -309,6 +320,10 @@ class Committer:
                 hot.pending -= 1
                 if not hot.pending and hot.head is None:
                     self._cache.drop(hot.id)
+                    self._ended.append(hot.id)
+                    self._ended_ids.add(hot.id)
+        while len(self._ended) > ENDED_MAX:
+            self._ended_ids.discard(self._ended.popleft())
         self._tell(tickets, position, row)
         for ticket in tickets:
             if not ticket.done.done():

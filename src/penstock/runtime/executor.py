@@ -450,6 +450,33 @@ class Executor:
         stored = (await self._store.load([id])).get(id)
         return Hot.of(stored).snapshot() if stored is not None else None
 
+    async def committed(self, id: str) -> Instance | None:
+        """The state of an instance that this node has just changed; not a copy."""
+        if self._committer.has_ended(id):
+            return None
+        hot = self._cache.get(id)
+        return hot.state() if hot is not None else await self.snapshot(id)
+
+    async def snapshots(self, ids: Sequence[str]) -> dict[str, Instance]:
+        """The committed states of those that live, in one look into the store; not copies."""
+        if any(hot.pending for id in ids if (hot := self._cache.get(id)) is not None):
+            await self._committer.flushed()
+        found: dict[str, Instance] = {}
+        unknown = [id for id in dict.fromkeys(ids) if self._shared or self._cache.get(id) is None]
+        stored = await self._store.load(unknown) if unknown else {}
+        for id in dict.fromkeys(ids):
+            hot = self._cache.get(id)
+            row = stored.get(id)
+            if hot is None or (row is not None and row.revision > hot.revision):
+                state = Hot.of(row).snapshot() if row is not None else None
+            elif self._shared and row is None:
+                state = None
+            else:
+                state = hot.state()
+            if state is not None:
+                found[id] = state
+        return found
+
 
 class _ScriptNames:
     """What a script sees, as names of an expression."""

@@ -45,7 +45,7 @@ from penstock.runtime.fetching import Fetching
 from penstock.runtime.hot import HotCache
 from penstock.runtime.jobs import JobRunner
 from penstock.runtime.payload import clean
-from penstock.runtime.projector import Projector
+from penstock.runtime.projector import NEWS, Projector
 from penstock.runtime.protocol import Deploy, Deployed, Settings
 from penstock.runtime.ready import JOB
 from penstock.runtime.scripts.host import ScriptHost
@@ -86,11 +86,9 @@ class Node:
         settings: Settings | None = None,
         delegates: Mapping[str, Delegate] | None = None,
         name: str | None = None,
-        project_views: bool = True,
     ) -> None:
         """`name`: names the node's stream of the log and its leases; it must be its own among the nodes that run. By
-        default `main` on a store that only one node uses, else a new one. `project_views`: exactly one of the nodes that
-        share a store projects the log to the views, the others only wait for it."""
+        default `main` on a store that only one node uses, else a new one."""
         self.store = store
         self.clock = clock
         self.ids = ids
@@ -109,7 +107,7 @@ class Node:
             epoch_moved=self._definitions.moved,
             committed=self._committed,
         )
-        self._projector = Projector(store, clock, shared=shared, stream=self.name, projects=project_views)
+        self._projector = Projector(store, clock, shared=shared, stream=self.name)
         self._fetching = Fetching(store, clock)
         self._scripts = ScriptHost(time_limit_ms=settings.script_time_limit_ms)
         self._executor = Executor(
@@ -190,7 +188,7 @@ class Node:
             for topic in topics:
                 if topic == "jobs":
                     self._jobs.wake()
-                else:
+                elif topic != NEWS:
                     self._fetching.wake((topic.removeprefix("external:"),))
             if topics:
                 self._projector.wake()
@@ -471,6 +469,14 @@ class Node:
     async def instance(self, instance: str) -> Instance | None:
         """See `Engine.instance`: a copy."""
         return await self._executor.snapshot(instance)
+
+    async def instances(self, instances: Sequence[str]) -> Mapping[str, Instance]:
+        """See `Engine.instances`."""
+        return await self._executor.snapshots(instances)
+
+    async def committed(self, instance: str) -> Instance | None:
+        """See `Engine.committed`."""
+        return await self._executor.committed(instance)
 
     async def instance_of(self, table: str, id: str) -> str | None:
         """See `Engine.instance_of`."""

@@ -2,7 +2,12 @@
 
 The position of the views is stored in the same transaction as their rows, so a restart goes on where it stopped. On a
 store that this node has for itself, rows of the log that it has just committed are taken from memory; otherwise, and
-for everything older, they are read. An event that cannot be applied stops the projection: the node is not ready and
+for everything older, they are read.
+
+On a shared store any node may project, and one does: the store takes a transaction only from where the views stand, and a
+node whose transaction comes too late follows from then on, so that the work is done once. Followers look how far the views
+are, and one takes the lead when they stand still although there is more to project: no node that dies, is paused or cut
+off stops them, and one that wakes up again can do no harm. An event that cannot be applied stops the projection: the node is not ready and
 says which event it is; commits go on.
 """
 
@@ -12,7 +17,7 @@ from collections import deque
 from collections.abc import Mapping
 
 from penstock.base.clock import Clock
-from penstock.base.errors import PenstockError, StoreFailed, ViewsBehind
+from penstock.base.errors import Conflict, PenstockError, StoreFailed, ViewsBehind
 from penstock.engine.events import LogRow, unpack
 from penstock.store.protocol import AnyChange, LogEntry, Store
 from penstock.views.projection import coalesce, project
@@ -38,7 +43,19 @@ POLL_S = 0.5
 """How often a shared store is asked for what other nodes have committed."""
 
 FOLLOW_S = 0.01
-"""How often a node that only follows looks while a query waits."""
+"""How often a node that follows looks while a query waits."""
+
+ASK_AGAIN_S = 0.05
+"""How often the node that projects is told so at most."""
+
+TAKE_OVER_S = 2.0
+"""How long the views may stand still, though there is more to project, before a node that follows takes the lead."""
+
+TAKE_OVER_WAITING_S = 0.25
+"""The same while a query waits on this node."""
+
+NEWS = "views"
+"""What other nodes are told when a query waits for the views here: the one that projects looks at once."""
 
 DECODED_AT_ONCE = 8
 """Rows that are decoded before the event loop gets a turn."""
@@ -47,9 +64,7 @@ DECODED_AT_ONCE = 8
 class Projector:
     """One projection of one node."""
 
-    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str, projects: bool = True) -> None:
-        """`projects`: False where another node projects: this one only follows how far that has come."""
-        self._projects = projects
+    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str) -> None:
         self._store = store
         self._clock = clock
         self._shared = shared
@@ -61,6 +76,9 @@ class Projector:
         self._waiting: list[tuple[Mapping[str, int], asyncio.Future[None]]] = []
         self._pausing = asyncio.Lock()
         self._more = False
+        self._leads = True
+        self._still_since_s: float | None = None
+        self._asked_s = 0.0
         self.error: PenstockError | None = None
         self.rows = 0
         self.units = 0
@@ -70,6 +88,7 @@ class Projector:
     async def start(self) -> None:
         """Goes on where the views are."""
         self._positions = await self._store.view_positions(PROJECTION)
+        self._leads = True
         self._wake.set()
         self._task = asyncio.create_task(self._run(), name="penstock-projector")
 
@@ -87,20 +106,26 @@ class Projector:
 
     def committed(self, position: int, row: LogRow | None) -> None:
         """This node has committed a row of the log."""
-        if row is not None and not self._shared and self._projects:
+        if row is not None and not self._shared:
             self._recent.append((position, row))
             if len(self._recent) > KEPT_ROWS_MAX:
                 self._recent.clear()
-        self._wake.set()
+        self.wake()
 
     def wake(self) -> None:
         """There may be new rows of the log."""
-        self._wake.set()
+        if self._leads or self._waiting:
+            self._wake.set()
 
     @property
     def is_running(self) -> bool:
         """Whether the views follow the log."""
         return self._task is not None and self.error is None
+
+    @property
+    def leads(self) -> bool:
+        """Whether this node projects, as far as it knows."""
+        return self._leads
 
     @property
     def positions(self) -> Mapping[str, int]:
@@ -142,6 +167,7 @@ class Projector:
             self._positions = {}
             self._recent.clear()
             self.error = None
+            self._leads = True
         heads = await self._store.heads()
         await self.wait_for(heads, None)
 
@@ -166,7 +192,7 @@ class Projector:
             try:
                 async with self._pausing:
                     self._more = await self._advance()
-            except StoreFailed as error:
+            except (StoreFailed, Conflict) as error:
                 logger.warning("the views wait for the store: %s", error.message)
                 await asyncio.sleep(RETRY_S)
                 self._more = True
@@ -184,10 +210,13 @@ class Projector:
 
     async def _advance(self) -> bool:
         """Projects what is there, up to the bounds; whether there may be more."""
-        if not self._projects:
-            return await self._follow()
+        if not self._leads and not await self._takes_over():
+            return bool(self._waiting)
         rows, positions, more = await self._next()
         if not positions:
+            if self._shared:
+                # Another node may have emptied the views to project them again.
+                self._positions = await self._store.view_positions(PROJECTION)
             return False
         changes: list[AnyChange] = []
         since = 0
@@ -199,20 +228,48 @@ class Projector:
             if since >= YIELD_EVERY_UNITS:
                 since = 0
                 await asyncio.sleep(0)
-        await self._store.project(PROJECTION, coalesce(changes), positions)
+        if not await self._store.project(PROJECTION, coalesce(changes), positions, self._positions):
+            return await self._came_too_late()
         self._positions.update(positions)
         self.rows += len(rows)
         self.units += units
         self._answer()
         return more
 
-    async def _follow(self) -> bool:
-        """Looks how far the node that projects has come; whether to look again soon."""
+    async def _came_too_late(self) -> bool:
+        """Somebody else has projected meanwhile, or emptied the views: goes on from where they are."""
+        if self._shared and self._leads:
+            logger.info("another node projects the views, this one follows")
+        self._leads = not self._shared
+        self._still_since_s = None
+        self._recent.clear()
         self._positions = await self._store.view_positions(PROJECTION)
         self._answer()
-        if self._waiting:
-            await asyncio.sleep(FOLLOW_S)
-        return bool(self._waiting)
+        return True
+
+    async def _takes_over(self) -> bool:
+        """Looks how far the node that projects has come; whether this node does so from now on, because it stands still."""
+        positions = await self._store.view_positions(PROJECTION)
+        moved = positions != self._positions
+        self._positions = positions
+        self._answer()
+        now_s = asyncio.get_running_loop().time()
+        if self._waiting and now_s - self._asked_s >= ASK_AGAIN_S:
+            self._asked_s = now_s
+            await self._store.notify((NEWS,))
+        if moved or (not self._waiting and self.has(await self._store.heads())):
+            self._still_since_s = None
+        elif self._still_since_s is None:
+            self._still_since_s = now_s
+        patience_s = TAKE_OVER_WAITING_S if self._waiting else TAKE_OVER_S
+        if self._still_since_s is None or now_s - self._still_since_s < patience_s:
+            if self._waiting:
+                await asyncio.sleep(FOLLOW_S)
+            return False
+        logger.info("the views stand still: this node projects them now")
+        self._still_since_s = None
+        self._leads = True
+        return True
 
     async def _next(self) -> tuple[list[LogRow], dict[str, int], bool]:
         """(rows of the log in order, positions after them, whether there may be more)."""

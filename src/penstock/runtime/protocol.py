@@ -126,6 +126,15 @@ class Engine(Protocol):
         """The live state, to be read only; None when it has ended or never was."""
         ...
 
+    async def instances(self, instances: Sequence[str]) -> Mapping[str, Instance]:
+        """The live ones among many, in one look; to be read at once, before anything else is awaited, and only read."""
+        ...
+
+    async def committed(self, instance: str) -> Instance | None:
+        """The state that a command of this node has just committed, for the answer to that command: as `instance`, but
+        without a look into the store where this node knows it; to be read at once, and only read."""
+        ...
+
     async def instance_of(self, table: str, id: str) -> str | None:
         """The process instance to which a row of `external_task`, `job`, `user_task`, `event_subscription`, `incident`,
         or an `execution` belongs; None when there is no such live thing."""

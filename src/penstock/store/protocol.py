@@ -12,6 +12,9 @@ Rules for every store
 - Reads see every commit that returned before they began.
 - Text is any Unicode except NUL and lone surrogates (callers refuse these before), integers have 64 bits.
 - A failed fsync or a torn write is fatal: the store raises StoreFailed from then on.
+- Errors: StoreFailed when the store is out of reach, broken or not open (whether a commit was written is then unknown);
+  Conflict when the database broke a tie between transactions (nothing was written: try again); LookupError for a table or
+  column that does not exist and ValueError for what does not fit (nothing was written, and never will be).
 - All methods may be called from one event loop only, concurrently.
 """
 
@@ -96,8 +99,8 @@ class StoredInstance(msgspec.Struct, frozen=True):
 
 
 class LockCheck(msgspec.Struct, frozen=True):
-    """An external task must exist and, unless `worker` is None, be locked by that worker (an expired lock still
-    counts). `unlocked_or_expired_at_ms`: for `lock`: no other worker may hold an unexpired lock at that moment."""
+    """An external task must exist and, unless `worker` is None, be locked by that worker (an expired lock that nobody
+    else took still counts)."""
 
     external_task: str
     worker: str | None = None
@@ -134,7 +137,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     bump_epoch: bool = False
     """True when the batch changes definitions, deployments or their suspension."""
     notify: Sequence[str] = ()
-    """Topics that got new external tasks (`external:<topic>`), or `jobs`: other nodes wake their waiters."""
+    """Topics that got new external tasks (`external:<topic>`), or `jobs`: other nodes wake their waiters. Costs nothing
+    while there is no other node."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
@@ -161,9 +165,9 @@ class LogEntry(msgspec.Struct, frozen=True):
 
 
 class TopicFetch(msgspec.Struct, frozen=True, kw_only=True):
-    """One topic of a fetchAndLock. Empty sequences and None mean: no restriction.
+    """One topic of a fetchAndLock. None means no restriction, and so does an empty sequence, except of `instance_ids`.
 
-    `instance_ids`: only these process instances (candidates of `processVariables`); None: any.
+    `instance_ids`: only these process instances (candidates of `processVariables`): an empty sequence matches nothing.
     """
 
     topic: str
@@ -240,8 +244,18 @@ class Store(Protocol):
         """How far the named projection has come: stream → position."""
         ...
 
-    async def project(self, projection: str, changes: Sequence[AnyChange], positions: Mapping[str, int]) -> None:
-        """Applies changes to VIEW tables and moves the projection's positions, in one transaction."""
+    async def project(
+        self,
+        projection: str,
+        changes: Sequence[AnyChange],
+        positions: Mapping[str, int],
+        before: Mapping[str, int] | None = None,
+    ) -> bool:
+        """Applies changes to VIEW tables and moves the projection's positions, in one transaction.
+
+        `before`: where the projection must stand, all its streams (missing: 0), so that of several nodes that project at
+        once one wins; None: anywhere. False, and nothing is written, when it stands elsewhere. ValueError for a change of
+        a table that is no view."""
         ...
 
     async def reset_views(self, projection: str) -> None:
@@ -293,6 +307,10 @@ class Store(Protocol):
         """When the next unleased job becomes due (may lie in the past); None: no such job."""
         ...
 
+    async def notify(self, topics: Sequence[str]) -> None:
+        """Tells other nodes at once, without a commit. May be lost."""
+        ...
+
     async def wait_notification(self, timeout_s: float) -> Sequence[str]:
-        """Waits for other nodes' `notify`; an empty answer after the timeout. Stores of one process just wait."""
+        """Waits for other nodes' notifications; an empty answer after the timeout. Stores of one process just wait."""
         ...

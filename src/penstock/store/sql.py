@@ -653,6 +653,13 @@ def check_batch(batch: Batch) -> None:
         raise ValueError("a batch must name each inbox key once: answer the second request after the first")
 
 
+def stands_at(stored: Mapping[str, int], before: Mapping[str, int] | None) -> bool:
+    """Whether a projection stands where `before` says: None is anywhere, and a position of 0 is as good as none."""
+    if before is None or stored == before:
+        return True
+    return all(stored.get(stream, 0) == before.get(stream, 0) for stream in stored.keys() | before.keys())
+
+
 def topic_terms(topic: TopicFetch) -> list[Term]:
     """Which external tasks a topic of a fetchAndLock is about; locks, retries and suspension apart."""
     terms: list[Term] = [eq("topic", topic.topic)]

@@ -254,6 +254,7 @@ VIEWS = (
         + " operation_id operation_type entity_type category user_id property old_value new_value task_id job_id"
         " external_task_id execution_id job_definition_id deployment_id batch_id annotation occurred_ms:int removal_ms:int",
         Index(("instance_id",)),
+        Index(("deployment_id",), where_not_null="deployment_id"),
     ),
 )
 

@@ -889,6 +889,37 @@ class StoreSuite:
         assert await store.view_positions("counters") == {"node": 9}
         assert await store.view_positions("unknown") == {}
 
+    async def test_a_projection_goes_on_only_from_where_it_stands(self, store: Store, node: Node) -> None:
+        async def project(number: int, before: Mapping[str, int] | None, **positions: int) -> bool:
+            return await store.project("views", [insert("variable", number)], positions, before)
+
+        assert await project(1, {}, node=1)
+        assert not await project(2, {}, node=1)
+        assert not await project(3, {"node": 1, "other": 1}, node=2)
+        assert await project(4, {"node": 1, "other": 0}, node=2)
+        assert not await project(5, {"node": 1}, other=1), "another stream has moved"
+        assert not await project(6, {"node": 3}, node=4)
+        assert await project(7, {"node": 2}, other=1)
+        assert not await project(8, {"node": 2}, node=3), "a stream that was not known has moved"
+        assert await store.project("elsewhere", [], {"node": 9}, {})
+        assert await project(9, None, node=3)
+        assert [found["id"] for found in await node.all("variable")] == [ident(number) for number in (1, 4, 7, 9)]
+        assert await store.view_positions("views") == {"node": 3, "other": 1}
+        await store.reset_views("views")
+        assert not await project(1, {"node": 3, "other": 1}, new=1)
+        assert await store.view_positions("views") == {}
+
+    async def test_of_concurrent_projections_from_one_place_one_wins(self, store: Store, node: Node) -> None:
+        for at in range(5):
+            before = {"node": at} if at else {}
+            won = await asyncio.gather(
+                *(store.project("views", [insert("variable", n)], {"node": at + 1}, before) for n in range(4))
+            )
+            assert sorted(won) == [False, False, False, True]
+            (found,) = await node.all("variable")
+            assert found["id"] == ident(won.index(True))
+            await store.project("views", [delete("variable", won.index(True))], {})
+
     async def test_a_projection_that_fails_changes_nothing(self, store: Store, node: Node) -> None:
         with pytest.raises(Wrong):
             await store.project(
@@ -1502,6 +1533,11 @@ class StoreSuite:
 
     async def test_waiting_ends_after_the_timeout(self, store: Store) -> None:
         assert list(await asyncio.wait_for(store.wait_notification(0.01), 10)) == []
+
+    async def test_notifying_without_a_commit(self, store: Store) -> None:
+        await store.notify(["views"])
+        await store.notify([])
+        assert list(await store.wait_notification(0.01)) == []
 
     async def test_a_batch_may_notify(self, node: Node) -> None:
         assert await node.commit(insert("external_task", 1, topic="t"), log=b"1", notify=["external:t", "jobs"]) == 1

@@ -47,5 +47,5 @@ def task_ended(unit: Unit, event: events.TaskEnded, index: int) -> None:
 VIEW = View(
     TABLE,
     {events.IdentityLinkAdded: added, events.IdentityLinkRemoved: removed, events.TaskEnded: task_ended},
-    owner="root_id",
+    owners=("root_id",),
 )

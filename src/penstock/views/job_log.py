@@ -88,4 +88,5 @@ VIEW = View(
         events.JobFailed: failed,
         events.JobDeleted: deleted,
     },
+    owners=("instance_id", "job_id"),
 )

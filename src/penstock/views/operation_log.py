@@ -34,8 +34,10 @@ def logged(unit: Unit, event: events.OperationLogged, index: int) -> None:
                 "batch_id": event.batch,
                 "annotation": event.annotation,
                 "occurred_ms": unit.at_ms,
+                # An operation on a deployment belongs to no instance.
+                **({"instance_id": None} if event.deployment == unit.instance else {}),
             },
         )
 
 
-VIEW = View(TABLE, {events.OperationLogged: logged})
+VIEW = View(TABLE, {events.OperationLogged: logged}, owners=("instance_id", "deployment_id"))

@@ -68,5 +68,5 @@ VIEW = View(
         events.SuspensionSet: suspension_set,
         events.BusinessKeySet: business_key_set,
     },
-    owner="id",
+    owners=("id",),
 )

@@ -19,7 +19,7 @@ DISPATCH: dict[type[Any], tuple[Handler, ...]] = {
 """Event class → the handlers of all views; events that no view shows have none."""
 
 _FINISH = tuple(view.finish for view in VIEWS if view.finish is not None)
-_OWNERS = tuple((view.table, view.owner) for view in VIEWS)
+_OWNERS = tuple((view.table, owner) for view in VIEWS for owner in view.owners)
 
 
 def project(row: LogRow) -> list[AnyChange]:

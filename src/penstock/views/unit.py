@@ -130,10 +130,11 @@ class View(NamedTuple):
     """A table that is projected from the log.
 
     `handlers`: event class → what the view makes of it. `finish`: called once at the end of each unit.
-    `owner`: the column that holds the id of the process instance (or standalone task) a row is deleted with.
+    `owners`: columns that hold the id with which a row is deleted: the process instance (or standalone task), or for rows
+    without one the start timer or deployment.
     """
 
     table: str
     handlers: Mapping[type[AnyEvent], Handler]
     finish: Callable[[Unit], None] | None = None
-    owner: str = "instance_id"
+    owners: tuple[str, ...] = ("instance_id",)

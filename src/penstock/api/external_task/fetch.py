@@ -8,6 +8,7 @@ from penstock.api.dto import SPAN_MS_MAX
 from penstock.api.external_task import dto
 from penstock.api.http import Request
 from penstock.api.querying import VariableCondition, variable_term
+from penstock.engine.state import Instance
 from penstock.store.protocol import Fetch, Row, TopicFetch
 from penstock.store.query import Query, Term, eq
 
@@ -37,7 +38,8 @@ async def fetch_and_lock(request: Request) -> Any:
             return found
         rows = found
     by_topic = {topic.topic_name: topic for topic in topics}
-    return [await _locked(request, row, by_topic[row["topic"]]) for row in rows]
+    instances = await request.engine.instances([row["instance_id"] for row in rows])
+    return [_locked(row, by_topic[row["topic"]], instances.get(row["instance_id"])) for row in rows]
 
 
 def _checked(body: dto.FetchAndLock) -> tuple[Sequence[dto.Topic], Fetch]:
@@ -124,13 +126,11 @@ async def _candidates(request: Request, topic: dto.Topic) -> list[str] | None:
     return list(dict.fromkeys(row["instance_id"] for row in rows))
 
 
-async def _locked(request: Request, row: Row, topic: dto.Topic) -> dict[str, Any]:
+def _locked(row: Row, topic: dto.Topic, instance: Instance | None) -> dict[str, Any]:
     wanted = topic.variables
     found: dict[str, Any] = {}
-    if wanted is None or wanted:
-        visible = await live.variables(
-            request.engine, row["instance_id"], row["execution_id"], local_only=bool(topic.local_variables)
-        )
+    if instance is not None and (wanted is None or wanted):
+        visible = (live.local if topic.local_variables else live.visible)(instance, row["execution_id"])
         if wanted is not None:
             visible = {name: visible[name] for name in wanted if name in visible}
         found = values.write_all(visible, deserialize=bool(topic.deserialize_values))

@@ -30,7 +30,7 @@ async def start(request: Request, id: str) -> Any:
             user=request.user,
         )
         instance: str = await request.engine.execute(command, idempotency_key=request.idempotency_key)
-    state = await request.engine.instance(instance)
+    state = await request.engine.committed(instance)
     answer = started(request, definition, instance, state, command.business_key, command.case_instance)
     if body.with_variables_in_return:
         found = live.top(state) if state is not None else await ended_variables(request, instance)
@@ -89,7 +89,7 @@ async def submit_form(request: Request, id: str) -> Any:
             business_key = None if field is None or field.value is None else str(field.value)
         command = StartInstance(definition=id, business_key=business_key, variables=variables, user=request.user)
         instance: str = await request.engine.execute(command, idempotency_key=request.idempotency_key)
-    state = await request.engine.instance(instance)
+    state = await request.engine.committed(instance)
     return started(request, definition, instance, state, business_key)
 
 

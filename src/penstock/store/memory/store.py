@@ -33,7 +33,7 @@ from penstock.store.protocol import (
     UpdateWhere,
 )
 from penstock.store.query import Group, Query
-from penstock.store.sql import LOG_FORMAT, check_batch
+from penstock.store.sql import LOG_FORMAT, check_batch, stands_at
 from penstock.store.tables import TABLES, Sort
 
 Apply = Callable[[], None]
@@ -197,13 +197,23 @@ class MemoryStore:
     async def view_positions(self, projection: str) -> dict[str, int]:
         return dict(self._positions.get(projection, {}))
 
-    async def project(self, projection: str, changes: Sequence[AnyChange], positions: Mapping[str, int]) -> None:
+    async def project(
+        self,
+        projection: str,
+        changes: Sequence[AnyChange],
+        positions: Mapping[str, int],
+        before: Mapping[str, int] | None = None,
+    ) -> bool:
         for change in changes:
             if self._evaluator.table(change.table).table.sort is not Sort.VIEW:
                 raise ValueError(f"a projection changes views only, and {change.table} is none")
-        for apply in [self._prepared(change) for change in changes]:
+        prepared = [self._prepared(change) for change in changes]
+        if not stands_at(self._positions.get(projection, {}), before):
+            return False
+        for apply in prepared:
             apply()
         self._positions.setdefault(projection, {}).update(positions)
+        return True
 
     async def reset_views(self, projection: str) -> None:
         for rows in self._tables.values():
@@ -337,6 +347,9 @@ class MemoryStore:
         now_ms = self._clock.now_ms()
         dues = (now_ms if job["due_ms"] is None else job["due_ms"] for job in self._leasable(now_ms))
         return min(dues, default=None)
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        """There is no other node."""
 
     async def wait_notification(self, timeout_s: float) -> Sequence[str]:
         await asyncio.sleep(timeout_s)

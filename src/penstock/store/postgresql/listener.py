@@ -1,4 +1,9 @@
-"""Other nodes' notifications, over a connection of their own."""
+"""Other nodes' notifications, over a connection of their own.
+
+While it listens, a node holds a shared advisory lock, so that others see in `pg_locks` that it is there; the server drops
+it with the connection. A node that starts to listen says so. A node that is alone notifies nobody: PostgreSQL serialises
+all commits that notify, and has every listener read them.
+"""
 
 import asyncio
 import os
@@ -9,6 +14,13 @@ import asyncpg
 import msgspec
 
 CHANNEL = "penstock"
+
+LOCK_LISTENING = 7_365_005
+"""Advisory lock that every listening node shares."""
+
+_LISTENING = f"""SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0
+    AND objid = {LOCK_LISTENING} AND objsubid = 1
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 PAYLOAD_BYTES_MAX = 7_900
 """PostgreSQL refuses payloads of 8,000 bytes."""
@@ -24,6 +36,8 @@ class Listener:
         self._connection: Any = None
         self._heard: dict[str, None] = {}
         self._news = asyncio.Event()
+        self.others = True
+        """Whether another node listens, as far as is known: up to a `wait` ago."""
 
     async def start(self) -> None:
         """Connects and listens. Raises what the driver raises."""
@@ -32,6 +46,9 @@ class Listener:
         )
         try:
             await connection.add_listener(CHANNEL, self._hear)
+            await connection.execute(f"SELECT pg_advisory_lock_shared({LOCK_LISTENING})")
+            self.others = await connection.fetchval(_LISTENING) > 1
+            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self._payload([]))
         except BaseException:
             connection.terminate()
             raise
@@ -47,11 +64,13 @@ class Listener:
         """Topics that other nodes have announced since the last call; nothing after the timeout."""
         if self._connection is None or self._connection.is_closed():
             await self.start()
+        connection = self._connection
         if not self._heard:
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._news.wait()
             except TimeoutError:
+                self.others = await connection.fetchval(_LISTENING) > 1
                 return ()
         heard = tuple(self._heard)
         self._heard.clear()
@@ -61,11 +80,16 @@ class Listener:
     def _hear(self, connection: Any, process: int, channel: str, payload: str) -> None:
         node, topics = msgspec.json.decode(payload, type=tuple[str, list[str]])
         if node != self._node:
-            self._heard.update(dict.fromkeys(topics))
-            self._news.set()
+            self.others = True
+            if topics:
+                self._heard.update(dict.fromkeys(topics))
+                self._news.set()
 
     def payloads(self, topics: Sequence[str]) -> list[str]:
-        """Notifications for `topics`, each within the bound. A single name beyond it is left to the others' polling."""
+        """Notifications for `topics`, each within the bound; none while this node is alone. A single name beyond the bound
+        is left to the others' polling."""
+        if not self.others:
+            return []
         found: list[str] = []
         waiting: list[str] = []
         size = 0
@@ -74,10 +98,13 @@ class Listener:
             if length > PAYLOAD_BYTES_MAX - 32:
                 continue
             if size + length > PAYLOAD_BYTES_MAX - 32:
-                found.append(msgspec.json.encode((self._node, waiting)).decode())
+                found.append(self._payload(waiting))
                 waiting, size = [], 0
             waiting.append(topic)
             size += length
         if waiting:
-            found.append(msgspec.json.encode((self._node, waiting)).decode())
+            found.append(self._payload(waiting))
         return found
+
+    def _payload(self, topics: list[str]) -> str:
+        return msgspec.json.encode((self._node, topics)).decode()

@@ -34,13 +34,18 @@ WRITERS = 8
 READERS = 8
 COMMAND_TIMEOUT_S = 60.0
 STATEMENTS_CACHED = 500
+TEXTS_MAX = 2_000
+"""Statements for many rows whose text is kept."""
+ALIKE_ROWS_MIN = 4
+"""From how many rows on a column in which all are alike goes as one value."""
 INBOX_PURGE_EVERY_MS = 60_000
 INBOX_PURGE_ROWS = 5_000
 CANDIDATES_PER_JOB = 8
 """How many due jobs are looked at for each one wanted, because exclusive jobs stand in each other's way."""
 
-LOCK_SCHEMA, LOCK_EPOCH, LOCK_LEASES = 7_365_001, 7_365_002, 7_365_003
-"""Advisory locks: migrating; the definitions' epoch (commits share it, a change of definitions has it alone); leasing."""
+LOCK_SCHEMA, LOCK_EPOCH, LOCK_LEASES, LOCK_VIEWS = 7_365_001, 7_365_002, 7_365_003, 7_365_004
+"""Advisory locks: migrating; the definitions' epoch (commits share it, a change of definitions has it alone); leasing;
+writing views. The listener has one of its own."""
 
 _WRITER_SETTINGS = {
     "application_name": "penstock",
@@ -52,6 +57,8 @@ _WRITER_SETTINGS = {
     "enable_seqscan": "off",
     "enable_hashjoin": "off",
     "enable_mergejoin": "off",
+    # A node that is paused or cut off in the middle of a transaction must not hold its locks against the others.
+    "idle_in_transaction_session_timeout": "5s",
 }
 _READER_SETTINGS = {"application_name": "penstock", "jit": "off", "default_transaction_read_only": "on"}
 
@@ -70,6 +77,7 @@ _OUT_OF_REACH = (
     asyncpg.InvalidCatalogNameError,
     asyncpg.ReadOnlySQLTransactionError,
     asyncpg.ProgramLimitExceededError,
+    asyncpg.IdleInTransactionSessionTimeoutError,
     # What the driver says between the server's goodbye and the end of the connection.
     asyncpg.InternalClientError,
 )
@@ -120,7 +128,7 @@ class PostgresqlStore:
         self._planner = sql.Planner()
         self._view_planner = sql.Planner()
         self._owned: dict[str, int] = {}
-        self._texts: dict[tuple[str, Change, tuple[str, ...]], str] = {}
+        self._texts: dict[tuple[str, Change, tuple[str, ...], tuple[bool, ...]], str] = {}
         self._fetches = 0
         self._inbox_purged_ms = 0
         self._writers: asyncpg.Pool | None = None
@@ -378,38 +386,58 @@ class PostgresqlStore:
     async def _write_rows(self, connection: Any, steps: Sequence[sql.PlanStep]) -> None:
         for step in steps:
             if isinstance(step, RowGroup):
-                arrays = [sql.column_values(step.table, column, step.rows) for column in step.columns]
-                await connection.execute(self._row_text(step), *arrays)
+                await connection.execute(*self._row_statement(step))
             else:
                 text, args = sql.where_statement(self._dialect, step)
                 await connection.execute(text, *args)
 
-    def _row_text(self, group: RowGroup) -> str:
-        cached = (group.table.name, group.change, group.columns)
+    def _row_statement(self, group: RowGroup) -> tuple[Any, ...]:
+        """The statement of many rows and its arguments: an array per column, and one value where all rows have the same.
+        Most columns of most batches are null or the same throughout, and every element of an array costs the driver."""
+        arguments: list[Any] = []
+        same: list[bool] = []
+        count = len(group.rows)
+        for column in group.columns:
+            values = sql.column_values(group.table, column, group.rows)
+            alike = count >= ALIKE_ROWS_MIN and column not in group.table.key and values.count(values[0]) == count
+            same.append(alike)
+            arguments.append(values[0] if alike else values)
+        return (self._row_text(group, tuple(same)), *arguments)
+
+    def _row_text(self, group: RowGroup, same: tuple[bool, ...]) -> str:
+        cached = (group.table.name, group.change, group.columns, same)
         text = self._texts.get(cached)
         if text is None:
             table, key = group.table, group.table.key
-            arrays = ", ".join(
-                f"${number}::{postgresql_type(table.columns[column])}[]"
-                for number, column in enumerate(group.columns, start=1)
-            )
-            source = f"unnest({arrays}) AS k({sql.names(group.columns)})"
+            kinds = [postgresql_type(table.columns[column]) for column in group.columns]
+            arrays = [
+                (f"${number}::{kind}[]", quoted(column))
+                for number, (column, kind, alike) in enumerate(zip(group.columns, kinds, same, strict=True), start=1)
+                if not alike
+            ]
+            source = f"unnest({', '.join(a for a, _ in arrays)}) AS k({', '.join(c for _, c in arrays)})"
+            value = {
+                column: f"${number}::{kind}" if alike else f"k.{quoted(column)}"
+                for number, (column, kind, alike) in enumerate(zip(group.columns, kinds, same, strict=True), start=1)
+            }
             matches = " AND ".join(f"t.{quoted(column)} = k.{quoted(column)}" for column in key)
             if group.change is Change.INSERT:
                 others = [column for column in table.columns if column not in key]
                 # Columns that are not given become null in a row that is replaced.
                 sets = ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in others)
                 text = (
-                    f"INSERT INTO {quoted(table.name)} ({sql.names(group.columns)}) SELECT * FROM {source}"
-                    f" ON CONFLICT ({sql.names(key)}) DO UPDATE SET {sets}"
+                    f"INSERT INTO {quoted(table.name)} ({sql.names(group.columns)}) SELECT {', '.join(value.values())}"
+                    f" FROM {source} ON CONFLICT ({sql.names(key)}) DO UPDATE SET {sets}"
                 )
             elif group.change is Change.UPDATE:
                 sets = ", ".join(
-                    f"{quoted(column)} = k.{quoted(column)}" for column in group.columns if column not in key
+                    f"{quoted(column)} = {value[column]}" for column in group.columns if column not in key
                 )
                 text = f"UPDATE {quoted(table.name)} AS t SET {sets} FROM {source} WHERE {matches}"
             else:
                 text = f"DELETE FROM {quoted(table.name)} AS t USING {source} WHERE {matches}"
+            if len(self._texts) >= TEXTS_MAX:
+                self._texts.clear()
             self._texts[cached] = text
         return text
 
@@ -511,13 +539,21 @@ class PostgresqlStore:
 
     async def view_positions(self, projection: str) -> dict[str, int]:
         async with self._reader() as connection:
-            return dict(
-                await connection.fetch("SELECT stream, position FROM view_position WHERE projection = $1", projection)
-            )
+            return await _positions(connection, projection)
 
-    async def project(self, projection: str, changes: Sequence[AnyChange], positions: Mapping[str, int]) -> None:
+    async def project(
+        self,
+        projection: str,
+        changes: Sequence[AnyChange],
+        positions: Mapping[str, int],
+        before: Mapping[str, int] | None = None,
+    ) -> bool:
         steps = self._view_planner.plan(changes, only=Sort.VIEW)
-        async with self._writer() as connection, _transaction(connection):
+        # Not the rows of the positions: a first one is not there to be locked.
+        first = f"SELECT pg_advisory_xact_lock({LOCK_VIEWS})"
+        async with self._writer() as connection, _transaction(connection, first):
+            if before is not None and not sql.stands_at(await _positions(connection, projection), before):
+                return False
             await self._write_rows(connection, steps)
             streams = sorted(positions)
             await connection.execute(
@@ -528,10 +564,12 @@ class PostgresqlStore:
                 streams,
                 [positions[stream] for stream in streams],
             )
+        return True
 
     async def reset_views(self, projection: str) -> None:
         views = ", ".join(quoted(table.name) for table in TABLES.values() if table.sort is Sort.VIEW)
-        async with self._writer() as connection, _transaction(connection):
+        first = f"SELECT pg_advisory_xact_lock({LOCK_VIEWS})"
+        async with self._writer() as connection, _transaction(connection, first):
             await connection.execute(f"TRUNCATE {views}")
             await connection.execute("DELETE FROM view_position WHERE projection = $1", projection)
 
@@ -674,6 +712,12 @@ class PostgresqlStore:
         async with self._writer() as connection:
             due: int | None = await connection.fetchval(_NEXT_DUE, self._now_for(now_ms), now_ms)
             return due
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        payloads = self._listener.payloads(topics)
+        if payloads:
+            async with self._writer() as connection:
+                await connection.execute(f"SELECT pg_notify('{CHANNEL}', n) FROM unnest($1::text[]) AS n", payloads)
 
     async def wait_notification(self, timeout_s: float) -> Sequence[str]:
         if self._writers is None:
@@ -882,6 +926,10 @@ class _Refused(Exception):
 
     def __init__(self, rejected: Rejected) -> None:
         self.rejected = rejected
+
+
+async def _positions(connection: Any, projection: str) -> dict[str, int]:
+    return dict(await connection.fetch("SELECT stream, position FROM view_position WHERE projection = $1", projection))
 
 
 async def _keep(connection: Any) -> None:

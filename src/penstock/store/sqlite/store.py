@@ -82,6 +82,10 @@ def _first(connection: apsw.Connection, text: str, args: Sequence[Any] = ()) -> 
     return rows[0] if rows else None
 
 
+def _positions(connection: apsw.Connection, projection: str) -> dict[str, int]:
+    return dict(_all(connection, "SELECT stream, position FROM view_position WHERE projection = ?", (projection,)))
+
+
 def _id_condition(identifier: str) -> tuple[str, list[Any]]:
     shard = sql.shard_in(identifier)
     return ("id = ?", [identifier]) if shard is None else ("shard = ? AND id = ?", [shard, identifier])
@@ -497,24 +501,28 @@ class SqliteStore:
         return await self._read(1, work)
 
     async def view_positions(self, projection: str) -> dict[str, int]:
-        return await self._read(
-            1,
-            lambda connection: dict(
-                _all(connection, "SELECT stream, position FROM view_position WHERE projection = ?", (projection,))
-            ),
-        )
+        return await self._read(1, lambda connection: _positions(connection, projection))
 
-    async def project(self, projection: str, changes: Sequence[AnyChange], positions: Mapping[str, int]) -> None:
+    async def project(
+        self,
+        projection: str,
+        changes: Sequence[AnyChange],
+        positions: Mapping[str, int],
+        before: Mapping[str, int] | None = None,
+    ) -> bool:
         steps = self._view_planner.plan(changes, only=Sort.VIEW)
 
-        def work(connection: apsw.Connection) -> None:
+        def work(connection: apsw.Connection) -> bool:
+            if before is not None and not sql.stands_at(_positions(connection, projection), before):
+                return False
             self._write_rows(connection, steps)
             connection.executemany(
                 "INSERT OR REPLACE INTO view_position (projection, stream, position) VALUES (?, ?, ?)",
                 [(projection, stream, position) for stream, position in positions.items()],
             )
+            return True
 
-        await self._write(work)
+        return await self._write(work)
 
     async def reset_views(self, projection: str) -> None:
         def work(connection: apsw.Connection) -> None:
@@ -687,6 +695,9 @@ class SqliteStore:
             return due
 
         return await self._read(1, work)
+
+    async def notify(self, topics: Sequence[str]) -> None:
+        """There is no other node."""
 
     async def wait_notification(self, timeout_s: float) -> Sequence[str]:
         await asyncio.sleep(timeout_s)

@@ -553,3 +553,4 @@ CREATE TABLE operation_log (
     PRIMARY KEY ("shard", "id")
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX operation_log_instance_id ON operation_log ("instance_id");
+CREATE INDEX operation_log_deployment_id ON operation_log ("deployment_id") WHERE "deployment_id" IS NOT NULL;
