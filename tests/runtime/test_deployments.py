@@ -3,7 +3,7 @@
 import pytest
 from runtime_models import EXPRESSION, EXTERNAL, TIMER_START, deploy, deployed_id, fetch, process, sequence
 
-from penstock.base.errors import Failure, NotFound, NotValid, ParseFailed
+from penstock.base.errors import BadUserRequest, Failure, NotFound, NotValid, ParseFailed
 from penstock.engine import commands as c
 from penstock.engine.definition import job_definition_id
 from penstock.runtime.node import Node
@@ -98,6 +98,54 @@ async def test_job_definitions(node: Node, store: Store) -> None:
     assert await node.run_due_jobs() == 2
     with pytest.raises(NotFound, match="Job definition with id 'x' does not exist"):
         await node.suspend_job_definition(["x"], True, include_jobs=False)
+
+
+async def test_the_priority_of_a_job_definition_overrides_the_model(node: Node, store: Store) -> None:
+    body = sequence(
+        '<serviceTask id="a" camunda:asyncBefore="true" camunda:jobPriority="5" camunda:expression="${1}"/>'
+    )
+    definition = await deployed_id(node, body)
+    (row,) = await store.rows(Query("job_definition"))
+
+    async def priorities() -> list[int]:
+        await node.execute(c.StartInstance(definition=definition))
+        return sorted(job["priority"] for job in await store.rows(Query("job")))
+
+    assert await priorities() == [5]
+    await node.set_job_definition_priority(row["id"], 70, include_jobs=False)
+    assert await priorities() == [5, 70]
+    await node.set_job_definition_priority(row["id"], 8, include_jobs=True)
+    assert await priorities() == [8, 8, 8]
+    (found,) = await store.rows(Query("job_definition"))
+    assert found == row | {"job_priority": 8}
+    await node.set_job_definition_priority(row["id"], None, include_jobs=False)
+    assert await priorities() == [5, 8, 8, 8]
+    with pytest.raises(BadUserRequest):
+        await node.set_job_definition_priority(row["id"], None, include_jobs=True)
+    with pytest.raises(NotFound, match="Job definition with id 'x' does not exist"):
+        await node.set_job_definition_priority("x", 1, include_jobs=False)
+
+
+async def test_the_priority_of_a_start_timer(node: Node, store: Store) -> None:
+    await deploy(node, TIMER_START)
+    (row,) = await store.rows(Query("job_definition"))
+    await node.set_job_definition_priority(row["id"], 9, include_jobs=True)
+    (job,) = await store.rows(Query("job"))
+    assert job["priority"] == 9
+    node.clock.advance_ms(3_600_000)  # type: ignore[attr-defined]
+    assert await node.run_due_jobs() == 1
+    (following,) = await store.rows(Query("job"))
+    assert (following["priority"], following["id"] != job["id"]) == (9, True)
+
+
+async def test_the_time_that_history_is_kept(node: Node, store: Store) -> None:
+    definition = await deployed_id(node, EXPRESSION)
+    for days in (5, None, 0):
+        await node.set_history_time_to_live(definition, days)
+        (row,) = await node.rows(Query("process_definition"))
+        assert row["history_time_to_live"] == days
+    with pytest.raises(NotFound, match="no deployed process definition found with id 'x'"):
+        await node.set_history_time_to_live("x", 1)
 
 
 async def test_start_subscriptions_belong_to_the_latest_version(node: Node, store: Store) -> None:

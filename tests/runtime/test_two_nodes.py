@@ -153,6 +153,7 @@ async def test_when_the_projecting_node_is_killed_the_views_go_on_though_nobody_
     task = leader._projector._task
     assert task is not None
     task.cancel()
+    leader._projector._task = None
     # What the killed node itself has committed last is not lost either.
     last = await leader.execute(c.StartInstance(definition=definition))
     heads = await follower.store.heads()

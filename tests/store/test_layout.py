@@ -101,7 +101,9 @@ async def test_postgresql(postgres_url: str):
             "SELECT indisprimary, pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = $1::text::regclass",
             table.name,
         )
-        assert sorted(normal(i[1]) for i in indexes if not i[0]) == wanted_indexes(table, "left(%s, 256)", " NULLS FIRST")
+        assert sorted(normal(i[1]) for i in indexes if not i[0]) == wanted_indexes(
+            table, "left(%s, 256)", " NULLS FIRST"
+        )
         (key,) = [re.search(r"\((.*)\)", i[1])[1] for i in indexes if i[0]]
         assert key == ", ".join(table.key)
     await connection.close()

@@ -40,7 +40,7 @@ from penstock.model.reader import read_bpmn
 from penstock.runtime.committer import StepAgain
 from penstock.runtime.protocol import Deploy, Deployed, Settings
 from penstock.store.protocol import AnyChange, Change, DeleteWhere, Row, RowChange, Store, UpdateWhere
-from penstock.store.query import Order, Query, Where, eq, is_null, one_of
+from penstock.store.query import AnyOf, Order, Query, Where, eq, is_null, not_null, one_of
 from penstock.store.tables import TABLES
 
 BPMN_SUFFIXES = (".bpmn20.xml", ".bpmn")
@@ -57,7 +57,7 @@ DEPLOY_ATTEMPTS_MAX = 20
 ACTIVATE = "activate-processdefinition"
 """Job that activates a definition at the date its deployment names (Camunda 7 `TimerActivateProcessDefinitionHandler`)."""
 
-_NONE: frozenset[str] = frozenset()
+_NONE: "Mapping[str, JobOverride]" = {}
 
 _DAYS = re.compile(r"P(\d+)D")
 
@@ -73,6 +73,13 @@ class Plan(msgspec.Struct):
 
 Commit = Callable[[Plan, int], Awaitable[None]]
 """Commits a plan made under an epoch; raises StepAgain when that epoch is over."""
+
+
+class JobOverride(msgspec.Struct, frozen=True):
+    """What operators have set on a job definition: its new jobs are suspended, or have a priority of its own."""
+
+    suspended: bool
+    priority: int | None
 
 
 class NoNames:
@@ -110,7 +117,7 @@ class Definitions:
         self._changing = asyncio.Lock()
         self.epoch = 0
         self._rows: dict[str, Row] = {}
-        self._suspended_jobs: dict[str, frozenset[str]] = {}
+        self._overrides: dict[str, dict[str, JobOverride]] = {}
         self._latest: dict[tuple[str, str | None], str | None] = {}
         self._found: dict[FindDefinition, Definition | None] = {}
         self._texts: dict[tuple[str, str], str | None] = {}
@@ -131,7 +138,7 @@ class Definitions:
         """The store's definitions are newer than what is known here."""
         self.epoch = epoch
         self._rows.clear()
-        self._suspended_jobs.clear()
+        self._overrides.clear()
         self._latest.clear()
         self._found.clear()
         self._texts.clear()
@@ -178,17 +185,23 @@ class Definitions:
                 )
             found = rows[0]
             jobs = await self._store.rows(
-                Query("job_definition", (eq("definition_id", definition), eq("suspended", True)), columns=("id",))
+                Query(
+                    "job_definition",
+                    (eq("definition_id", definition), AnyOf((eq("suspended", True), not_null("job_priority")))),
+                    columns=("id", "suspended", "job_priority"),
+                )
             )
             if epoch == self.epoch:
                 self._rows[definition] = found
                 if jobs:
-                    self._suspended_jobs[definition] = frozenset(job["id"] for job in jobs)
+                    self._overrides[definition] = {
+                        job["id"]: JobOverride(bool(job["suspended"]), job["job_priority"]) for job in jobs
+                    }
         return found
 
-    def suspended_jobs(self, definition: str | None) -> frozenset[str]:
-        """Ids of the suspended job definitions of a loaded definition."""
-        return self._suspended_jobs.get(definition, _NONE) if definition is not None else _NONE
+    def job_overrides(self, definition: str | None) -> Mapping[str, JobOverride]:
+        """What is set on the job definitions of a loaded definition, by their ids; those with nothing set are missing."""
+        return self._overrides.get(definition, _NONE) if definition is not None else _NONE
 
     async def latest(self, key: str, tenant: str | None) -> str | None:
         """Id of the newest version of `key` for exactly this tenant."""
@@ -676,21 +689,22 @@ class Definitions:
         """The row of a timer that starts instances."""
         id = self._ids.new()
         kind = JobKind.TIMER_START.value
+        job_definition = job_definition_id(definition.id, start.id, kind, f"{trigger.timer}: {trigger.timer_text}")
+        override = self.job_overrides(definition.id).get(job_definition)
+        priority = override.priority if override is not None else None
         return _whole(
             "job",
             shard=shard_of(id),
             id=id,
             **_of_definition(definition),
             activity_id=start.id,
-            job_definition_id=job_definition_id(
-                definition.id, start.id, kind, f"{trigger.timer}: {trigger.timer_text}"
-            ),
+            job_definition_id=job_definition,
             deployment_id=definition.deployment_id,
             kind=kind,
             configuration=start.id,
             due_ms=due_ms,
             retries=self._settings.default_retries,
-            priority=_start_priority(definition, start, now_ms),
+            priority=priority if priority is not None else _start_priority(definition, start, now_ms),
             exclusive=True,
             suspended=suspended,
             created_ms=now_ms,
@@ -820,6 +834,28 @@ class Definitions:
 
         if job_definitions:
             await self.change(make)
+
+
+    async def set_job_priority(self, job_definition: str, priority: int | None) -> None:
+        """Sets the priority of new jobs of a job definition; None: what the model says. Raises NotFound."""
+
+        async def make() -> Plan:
+            if not await self._store.rows(Query("job_definition", (eq("id", job_definition),), columns=("id",))):
+                raise NotFound(f"Job definition with id '{job_definition}' does not exist: jobDefinition is null")
+            change = {"id": job_definition, "job_priority": priority}
+            return Plan([RowChange("job_definition", Change.UPDATE, change)], [], [])
+
+        await self.change(make)
+
+    async def set_time_to_live(self, definition: str, days: int | None) -> None:
+        """Sets how long the history of instances that end from now on is kept. Raises NotFound."""
+
+        async def make() -> Plan:
+            await self.row(definition)
+            change = {"id": definition, "history_time_to_live": days}
+            return Plan([RowChange("process_definition", Change.UPDATE, change)], [], [])
+
+        await self.change(make)
 
 
 # ------------------------------------------------------------------------------------------ small things

@@ -10,7 +10,7 @@ before. An answer that rests on state which is not committed, or which may have 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -50,7 +50,7 @@ from penstock.engine.unit import Unit
 from penstock.expr import juel
 from penstock.expr.script import Script, ScriptResult, ScriptScope
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket, Write
-from penstock.runtime.definitions import Definitions
+from penstock.runtime.definitions import Definitions, JobOverride
 from penstock.runtime.delegates import Delegates
 from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
 from penstock.runtime.payload import check_command, check_events, clean
@@ -340,9 +340,9 @@ class Executor:
             run = unit.runs[happened.instance]
             rows = ready_rows(happened, run.instance, run.definition)
             if rows:
-                suspended = self._definitions.suspended_jobs(run.instance.definition)
-                if suspended:
-                    rows = [_suspended_if(row, suspended) for row in rows]
+                overrides = self._definitions.job_overrides(run.instance.definition)
+                if overrides:
+                    rows = [_overridden(row, overrides) for row in rows]
                 ticket.rows += rows
                 self._announce(ticket, rows)
             states.append(self._packed(run.instance, hots.get(happened.instance)))
@@ -531,13 +531,20 @@ _MISSING: tuple[tuple[str, type[Refused], str], ...] = (
 """As `engine.step` words it where the instance lives and the thing does not."""
 
 
-def _suspended_if(row: AnyChange, job_definitions: frozenset[str]) -> AnyChange:
-    """A new job of a suspended job definition is suspended (Camunda 7 `JobDeclaration.createJobInstance`)."""
+def _overridden(row: AnyChange, overrides: Mapping[str, JobOverride]) -> AnyChange:
+    """A new job of a suspended job definition is suspended, and has its overriding priority (Camunda 7
+    `JobDeclaration.createJobInstance`)."""
     if type(row) is not RowChange or row.table != JOB or row.change is not Change.INSERT:
         return row
-    if row.values["job_definition_id"] not in job_definitions:
+    override = overrides.get(row.values["job_definition_id"])
+    if override is None:
         return row
-    return RowChange(JOB, Change.INSERT, {**row.values, "suspended": True})
+    values = dict(row.values)
+    if override.suspended:
+        values["suspended"] = True
+    if override.priority is not None:
+        values["priority"] = override.priority
+    return RowChange(JOB, Change.INSERT, values)
 
 
 def _lock_refusal(command: c.Command, lost: LockLost) -> Refused:

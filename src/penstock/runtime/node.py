@@ -433,6 +433,35 @@ class Node:
                 for row in rows
             )
 
+    async def set_history_time_to_live(self, definition: str, days: int | None) -> None:
+        """See `Engine.set_history_time_to_live`."""
+        self._open()
+        await self._definitions.set_time_to_live(definition, days)
+
+    async def set_job_definition_priority(
+        self, job_definition: str, priority: int | None, *, include_jobs: bool
+    ) -> None:
+        """See `Engine.set_job_definition_priority`."""
+        self._open()
+        if include_jobs and priority is None:
+            raise BadUserRequest(f"The priority of jobs cannot be reset with job definition {job_definition}")
+        await self._definitions.set_job_priority(job_definition, priority)
+        if include_jobs:
+            rows = await self.store.rows(
+                Query(JOB, (eq("job_definition_id", job_definition),), columns=("id", "instance_id"))
+            )
+            await self._all(
+                self._unless_gone(
+                    c.ChangeJob(
+                        instance=row["instance_id"] or "",
+                        job=row["id"],
+                        changes={"priority": priority},
+                        operation="SetPriority",
+                    )
+                )
+                for row in rows
+            )
+
     async def _unless_gone(self, command: c.Command) -> None:
         try:
             await self.execute(command)

@@ -19,16 +19,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of a node. Every bound has a stated default; exceeding one is a clear error."""
 
     execute_jobs: bool = True
+    """Whether this node runs timers and asynchronous continuations by itself."""
     default_retries: int = 3
     """Retries of a job without a cycle of its own (Camunda 7 `defaultNumberOfRetries`)."""
     steps_per_unit_max: int = 1_000_000
+    """Steps that one unit of work may make before it must reach a wait state."""
     payload_bytes_max: int = 16 * 1024 * 1024
+    """Size of a request, and of the variables of one unit of work."""
     query_wait_ms: int = 5_000
     """How long a query waits for the views before it answers 503."""
     job_lease_ms: int = 300_000
+    """How long a job belongs to the node that runs it; after that another node may run it."""
     jobs_at_once: int = 32
+    """Jobs that one node runs at the same time."""
     script_time_limit_ms: int = 5_000
+    """How long one script may run."""
     history_time_to_live_days: int | None = 180
+    """How long history is kept where a process does not say it; none: for ever."""
     profile: str | None = None
     pending_units_max: int = 10_000
     """Units that may wait for their commit; more are refused with 503 and `Retry-After`."""
@@ -108,6 +115,18 @@ class Engine(Protocol):
         self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool
     ) -> None:
         """Suspends or activates job definitions, with their jobs if asked."""
+        ...
+
+    async def set_history_time_to_live(self, definition: str, days: int | None) -> None:
+        """Sets for how many days the history of a definition's instances is kept after their end; None: for ever.
+        Raises NotFound."""
+        ...
+
+    async def set_job_definition_priority(
+        self, job_definition: str, priority: int | None, *, include_jobs: bool
+    ) -> None:
+        """Sets the priority that new jobs of a job definition get, and with `include_jobs` those that exist; None: what
+        the model says, for new jobs only. Raises NotFound, BadUserRequest."""
         ...
 
     async def delete_history(self, instances: Sequence[str]) -> None:

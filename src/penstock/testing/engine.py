@@ -78,7 +78,9 @@ class Engine:
 
     def start(self, key: str, business_key: str | None = None, **variables: Any) -> str:
         """Starts an instance at its none start event; values are native. Returns its id."""
-        typed = {name: value if isinstance(value, TypedValue) else from_native(value) for name, value in variables.items()}
+        typed = {
+            name: value if isinstance(value, TypedValue) else from_native(value) for name, value in variables.items()
+        }
         started = self.execute(
             StartInstance(definition=self.latest(key).id, business_key=business_key, variables=typed)
         )

@@ -94,7 +94,7 @@ async def set_priority(request: Request, id: str) -> Any:
         raise problems.invalid(400, f"Cannot reset priority for job definition {id} with includeJobs=true")
     if await _found(request, id) is None:
         raise problems.invalid(404, f"Job definition with id '{id}' does not exist: jobDefinition is null")
-    raise problems.unsupported("A priority that overrides the jobs of a job definition")
+    await request.engine.set_job_definition_priority(id, body.priority, include_jobs=body.include_jobs)
 
 
 async def _suspend(request: Request, ids: Sequence[str], body: Suspension) -> None:

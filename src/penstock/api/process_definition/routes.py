@@ -134,7 +134,7 @@ async def history_time_to_live(request: Request, id: str) -> None:
     if days is not None and days < 0:
         raise problems.bad_user_request("historyTimeToLive is not greater than or equal to 0")
     await definition_of(request, id)
-    raise problems.unsupported("Changing the history time to live of a deployed definition")
+    await request.engine.set_history_time_to_live(id, days)
 
 
 async def form(request: Request, id: str) -> Any:

@@ -430,9 +430,7 @@ class PostgresqlStore:
                     f" FROM {source} ON CONFLICT ({sql.names(key)}) DO UPDATE SET {sets}"
                 )
             elif group.change is Change.UPDATE:
-                sets = ", ".join(
-                    f"{quoted(column)} = {value[column]}" for column in group.columns if column not in key
-                )
+                sets = ", ".join(f"{quoted(column)} = {value[column]}" for column in group.columns if column not in key)
                 text = f"UPDATE {quoted(table.name)} AS t SET {sets} FROM {source} WHERE {matches}"
             else:
                 text = f"DELETE FROM {quoted(table.name)} AS t USING {source} WHERE {matches}"
