@@ -132,6 +132,34 @@ async def test_suspended_definitions_and_instances(client: httpx.AsyncClient) ->
     assert len(await _ok(await client.post("/external-task/fetchAndLock", json=fetch))) == 1
 
 
+async def test_how_long_history_is_kept_can_be_changed(client: httpx.AsyncClient) -> None:
+    path = "/process-definition/key/order/history-time-to-live"
+    assert (await _ok(await client.get("/process-definition/key/order")))["historyTimeToLive"] == 30
+    for days in (7, None):
+        await _ok(await client.put(path, json={"historyTimeToLive": days}), 204)
+        assert (await _ok(await client.get("/process-definition/key/order")))["historyTimeToLive"] == days
+    refused = await client.put(path, json={"historyTimeToLive": -1})
+    assert refused.status_code == 400, refused.text
+
+
+async def test_the_priority_of_a_job_definition(client: httpx.AsyncClient) -> None:
+    model = MODEL.replace('id="order"', 'id="later"').replace('name="ordered"', 'name="later"')
+    model = model.replace('<serviceTask id="charge"', '<serviceTask id="charge" camunda:asyncBefore="true"')
+    files = [("later.bpmn", ("later.bpmn", model.encode(), "text/xml"))]
+    await _ok(await client.post("/deployment/create", data={"deployment-name": "later"}, files=files))
+    await _ok(await client.post("/process-definition/key/later/start", json={}))
+    (found,) = await _ok(await client.get("/job-definition", params={"processDefinitionKey": "later"}))
+    path = f"/job-definition/{found['id']}/jobPriority"
+    await _ok(await client.put(path, json={"priority": 42, "includeJobs": True}), 204)
+    (job,) = await _ok(await client.get("/job"))
+    assert job["priority"] == 42
+    assert (await _ok(await client.get(f"/job-definition/{found['id']}")))["overridingJobPriority"] == 42
+    await _ok(await client.put(path, json={"priority": None}), 204)
+    assert (await _ok(await client.get(f"/job-definition/{found['id']}")))["overridingJobPriority"] is None
+    refused = await client.put(path, json={"includeJobs": True})
+    assert refused.status_code == 400, refused.text
+
+
 async def test_the_model_comes_back_as_it_was(client: httpx.AsyncClient) -> None:
     xml = await _ok(await client.get("/process-definition/key/order/xml"))
     assert xml["bpmn20Xml"] == MODEL

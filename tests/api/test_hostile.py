@@ -166,7 +166,9 @@ async def _shown(world: World, instance: str) -> None:
                 Call("GET", path, f"deserializeValues={deserialized}&deserializeValue={deserialized}")
             )
             check(answer)
-            assert answer.status == 200, f"{shown(answer.call)}: {answer.body[:500]!r}"
+            # Like Camunda, it fails to deserialise what is no JSON; told not to, it shows whatever is stored.
+            refused = answer.status == 500 and b"annot deserialize" in answer.body and deserialized == "true"
+            assert answer.status == 200 or refused, f"{shown(answer.call)}: {answer.body[:500]!r}"
 
 
 @pytest.mark.parametrize(

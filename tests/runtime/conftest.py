@@ -1,9 +1,10 @@
 """Nodes on real stores, and the models they run."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from runtime_models import MakeNode
 
 from penstock.base.clock import SystemClock, VirtualClock
 from penstock.base.ids import UuidSource
@@ -12,8 +13,6 @@ from penstock.runtime.protocol import Settings
 from penstock.store.memory.store import MemoryStore
 from penstock.store.protocol import Store
 from penstock.store.sqlite.store import SqliteStore
-
-MakeNode = Callable[..., Awaitable[Node]]
 
 
 @pytest.fixture

@@ -1,13 +1,16 @@
 """BPMN texts for the tests of the runtime, and how they are deployed."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
 
 from penstock.runtime.node import Node
 from penstock.runtime.protocol import Deploy, Deployed, Resource
 from penstock.store.protocol import Fetch, Row, TopicFetch
+
+MakeNode = Callable[..., Awaitable[Node]]
+"""What the fixture `make_node` gives."""
 
 _HEAD = (
     '<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"'

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
-from runtime_models import EXPRESSION, EXTERNAL, deployed_id, one_task, until
+from runtime_models import EXPRESSION, EXTERNAL, MakeNode, deployed_id, one_task, until
 
-from conftest import MakeNode
 from penstock.base.clock import VirtualClock
 from penstock.base.errors import BadUserRequest, Failure, StoreFailed
 from penstock.engine import commands as c

@@ -11,6 +11,7 @@ from runtime_models import (
     EXTERNAL,
     TIMER_START,
     USER,
+    MakeNode,
     deploy,
     deployed_id,
     fetch,
@@ -19,7 +20,6 @@ from runtime_models import (
     until,
 )
 
-from conftest import MakeNode
 from penstock.base.clock import VirtualClock
 from penstock.base.errors import (
     BadRequest,

@@ -4,9 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from runtime_models import ASYNC, EXPRESSION, EXTERNAL, deploy, deployed_id, fetch, one_task, until
+from runtime_models import ASYNC, EXPRESSION, EXTERNAL, MakeNode, deploy, deployed_id, fetch, one_task, until
 
-from conftest import MakeNode
 from penstock.base.clock import SystemClock, VirtualClock
 from penstock.base.errors import NotFound
 from penstock.engine import commands as c
@@ -158,7 +157,7 @@ async def test_when_the_projecting_node_is_killed_the_views_go_on_though_nobody_
     last = await leader.execute(c.StartInstance(definition=definition))
     heads = await follower.store.heads()
     async with asyncio.timeout(10):
-        while await follower.store.view_positions("views") != heads:
+        while await follower.store.view_positions("views") != heads:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.01)
     assert await follower.count(Query("process_instance", (eq("id", last),))) == 1
 

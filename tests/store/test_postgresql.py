@@ -24,15 +24,20 @@ async def opened(url: str) -> PostgresqlStore:
     return store
 
 
+async def accompanied(store: PostgresqlStore) -> None:
+    """Waits until another node has said that it is there."""
+    async with asyncio.timeout(10):
+        while not store._listener.others:  # noqa: ASYNC110 - there is no event for what a test looks at
+            await asyncio.sleep(0.001)
+
+
 @pytest.fixture
 async def pair(postgres_url: str) -> AsyncIterator[tuple[PostgresqlStore, PostgresqlStore]]:
     """Two nodes on one database, with streams `a` and `b`."""
     first, second = await opened(postgres_url), await opened(postgres_url)
     await first.claim_stream("a")
     await second.claim_stream("b")
-    async with asyncio.timeout(10):
-        while not first._listener.others:  # the second has said that it is there
-            await asyncio.sleep(0.001)
+    await accompanied(first)
     yield first, second
     await first.close()
     await second.close()
@@ -177,9 +182,7 @@ async def test_a_node_that_is_alone_notifies_nobody(postgres_url: str) -> None:
     await spy.execute("SELECT 1")
     assert heard == []
     second = await opened(postgres_url)
-    async with asyncio.timeout(10):
-        while not first._listener.others:
-            await asyncio.sleep(0.001)
+    await accompanied(first)
     await first.commit(batch("a", notify=["jobs"]))
     assert await second.wait_notification(10) == ("jobs",)
     await first.notify(["views"])

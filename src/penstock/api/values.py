@@ -110,7 +110,10 @@ def _inferred(value: Any, transient: bool) -> TypedValue:
         value = Integer(value) if -(2**31) <= value < 2**31 else value
     elif isinstance(value, str):
         _text(value)
-    found = from_native(value)
+    try:
+        found = from_native(value)
+    except TypeError as error:
+        raise problems.invalid(400, f"The value cannot be a process variable: {error}") from None
     return msgspec.structs.replace(found, transient=True) if transient else found
 
 
@@ -232,7 +235,7 @@ def _deserialized_object(typed: TypedValue, info: dict[str, Any]) -> dict[str, A
     if isinstance(value, str) and "json" in str(info.get("serializationDataFormat", "")):
         try:
             value = json.loads(value)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise problems.engine(
                 f"Cannot deserialize object in variable: not JSON of the type {info.get('objectTypeName')}."
             ) from None
@@ -259,7 +262,7 @@ def java_type(value: Any) -> str:
 def _spin_bean(text: str) -> dict[str, Any]:
     try:
         data = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise problems.engine("Cannot deserialize a Json variable: its value is not JSON.") from None
     kinds = {
         "object": isinstance(data, dict),

@@ -21,36 +21,39 @@ class Ids(Protocol):
         ...
 
 
+_TAILS = 512
+
+
 class UuidSource:
-    """UUIDv7: 48 bits of milliseconds, 12 bits that count within the millisecond, 62 random bits."""
+    """UUIDv7: 48 bits of milliseconds, 12 bits that count within the millisecond, 60 random bits."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._last_ms = 0
+        self._last_ms = -1
+        self._head = ""
         self._count = 0
-        self._pool = b""
-        self._at = 0
+        self._tails: list[str] = []
 
     def new(self) -> str:
         now_ms = self._clock.now_ms()
         if now_ms > self._last_ms:
-            self._last_ms = now_ms
-            self._count = 0
+            self._begin(now_ms)
+        elif self._count >= 0xFFF:
+            # More than 4,096 ids in one millisecond: borrow the next one, so that order still holds.
+            self._begin(self._last_ms + 1)
         else:
             self._count += 1
-            if self._count > 0xFFF:
-                # More than 4,096 ids in one millisecond: borrow the next one, so that order still holds.
-                self._last_ms += 1
-                self._count = 0
-        at = self._at
-        if at >= len(self._pool):
-            self._pool = os.urandom(8192)
-            at = 0
-        self._at = at + 8
-        tail = self._pool[at : at + 8].hex()
-        head = f"{self._last_ms:012x}"
-        variant = "89ab"[int(tail[0], 16) & 3]
-        return f"{head[:8]}-{head[8:]}-7{self._count:03x}-{variant}{tail[1:4]}-{tail[4:]}"
+        if not self._tails:
+            random = os.urandom(8 * _TAILS).hex()
+            # The variant (RFC 9562 §4.1) is always 8: it costs two random bits and saves looking at them.
+            self._tails = [f"8{random[at + 1 : at + 4]}-{random[at + 4 : at + 16]}" for at in range(0, 16 * _TAILS, 16)]
+        return f"{self._head}{self._count:03x}-{self._tails.pop()}"
+
+    def _begin(self, moment_ms: int) -> None:
+        self._last_ms = moment_ms
+        self._count = 0
+        digits = f"{moment_ms:012x}"
+        self._head = f"{digits[:8]}-{digits[8:]}-7"
 
 
 class CountingIds:

@@ -71,6 +71,8 @@ class InstanceEnded(Event, frozen=True, tag=2):
     end_activity: str | None = None
     started_ms: int = 0
     """When the instance started (its history row holds the duration)."""
+    removal_ms: int | None = None
+    """When its history may be removed; None: never."""
 
 
 class SuspensionSet(Event, frozen=True, tag=3):

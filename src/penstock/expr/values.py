@@ -176,11 +176,11 @@ def _collection(value: Any, java: str) -> TypedValue:
     stored = getattr(value, "stored", None)
     if stored is not None and to_native(stored) == value:
         return stored  # type: ignore[no-any-return]
-    return TypedValue(
-        "Object",
-        json.dumps(plain(value), ensure_ascii=False, separators=(",", ":")),
-        {"objectTypeName": java, "serializationDataFormat": "application/json"},
-    )
+    try:
+        text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
+    except RecursionError:
+        raise TypeError("a collection nested this deeply cannot be a process variable") from None
+    return TypedValue("Object", text, {"objectTypeName": java, "serializationDataFormat": "application/json"})
 
 
 def plain(value: Any) -> Any:

@@ -30,7 +30,7 @@ from penstock.base.errors import (
 )
 from penstock.base.ids import Ids, shard_of
 from penstock.bpmn.elements import TABLE
-from penstock.engine.definition import Activity, Definition, job_definition_id
+from penstock.engine.definition import Activity, Definition, job_definition_id, timer_configuration
 from penstock.engine.events import AnyEvent, InstanceEvents, JobCreated, JobDeleted, JobKind, OperationLogged
 from penstock.engine.questions import FindDefinition
 from penstock.expr import juel, schedule
@@ -689,7 +689,7 @@ class Definitions:
         """The row of a timer that starts instances."""
         id = self._ids.new()
         kind = JobKind.TIMER_START.value
-        job_definition = job_definition_id(definition.id, start.id, kind, f"{trigger.timer}: {trigger.timer_text}")
+        job_definition = job_definition_id(definition.id, start.id, kind, timer_configuration(trigger))
         override = self.job_overrides(definition.id).get(job_definition)
         priority = override.priority if override is not None else None
         return _whole(
@@ -834,7 +834,6 @@ class Definitions:
 
         if job_definitions:
             await self.change(make)
-
 
     async def set_job_priority(self, job_definition: str, priority: int | None) -> None:
         """Sets the priority of new jobs of a job definition; None: what the model says. Raises NotFound."""

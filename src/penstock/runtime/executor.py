@@ -31,7 +31,7 @@ from penstock.base.ids import Ids
 from penstock.engine import commands as c
 from penstock.engine.codec import encode
 from penstock.engine.definition import Definition
-from penstock.engine.events import ExternalTaskFailed, InstanceEvents
+from penstock.engine.events import ExternalTaskDeleted, ExternalTaskFailed, InstanceEvents
 from penstock.engine.questions import (
     CallDelegate,
     EvaluateDecision,
@@ -58,6 +58,7 @@ from penstock.runtime.protocol import Settings
 from penstock.runtime.ready import EXTERNAL_TASK, JOB, ready_rows
 from penstock.runtime.scripts.host import ScriptHost
 from penstock.store.protocol import AnyChange, Change, InboxEntry, JobCheck, LockCheck, RowChange, Store
+from penstock.store.query import Query, not_null, one_of
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +212,8 @@ class Executor:
             if isinstance(command, c.InstanceCommand) and command.instance not in unit.runs:
                 raise _gone(command)
             result = await self._drive(unit, step(unit, command), hots, held, rests_on)
+            if any(type(event) is ExternalTaskDeleted for run in unit.runs.values() for event in run.events):
+                await self._name_workers(unit)
             ticket = self._ticket(request, unit, hots, epoch, result)
         except PenstockError:
             self._restore(unit, hots)
@@ -291,6 +294,22 @@ class Executor:
                 raise Busy(id)
             held.add(id)
         return await self._adopt(unit, id, hots, rests_on)
+
+    async def _name_workers(self, unit: Unit) -> None:
+        """The log of a canceled external task names the worker that has its lock (Camunda 7
+        `ExternalTaskEntity.produceHistoricExternalTaskDeletedEvent`). Leases are in the store alone, so the core cannot."""
+        places = {
+            event.external_task: (run.events, at)
+            for run in unit.runs.values()
+            for at, event in enumerate(run.events)
+            if type(event) is ExternalTaskDeleted and event.worker is None
+        }
+        if not places:
+            return
+        of_them = (one_of("id", tuple(places)), not_null("worker_id"))
+        for row in await self._store.rows(Query(EXTERNAL_TASK, of_them, columns=("id", "worker_id"))):
+            events, at = places[row["id"]]
+            events[at] = msgspec.structs.replace(events[at], worker=row["worker_id"])
 
     async def _pause(self, unit: Unit, question: Pause) -> None:
         await asyncio.sleep(0)

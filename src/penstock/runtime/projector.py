@@ -7,8 +7,9 @@ for everything older, they are read.
 On a shared store any node may project, and one does: the store takes a transaction only from where the views stand, and a
 node whose transaction comes too late follows from then on, so that the work is done once. Followers look how far the views
 are, and one takes the lead when they stand still although there is more to project: no node that dies, is paused or cut
-off stops them, and one that wakes up again can do no harm. An event that cannot be applied stops the projection: the node is not ready and
-says which event it is; commits go on.
+off stops them, and one that wakes up again can do no harm.
+
+An event that cannot be applied stops the projection: the node is not ready and says which event it is; commits go on.
 """
 
 import asyncio

@@ -47,6 +47,7 @@ def ended(unit: Unit, event: events.InstanceEnded, index: int) -> None:
             "state": event.state.value,
             "delete_reason": event.reason,
             "end_activity_id": event.end_activity,
+            "removal_ms": event.removal_ms,
         },
     )
 
