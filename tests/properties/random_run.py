@@ -100,9 +100,13 @@ class Run:
     def perform(self, action: Action) -> None:
         """Does one thing; being refused is fine, as long as nothing has changed."""
         if action.due_ms is not None:
-            self.engine.clock.advance_ms(max(0, action.due_ms - self.engine.clock.now_ms()))
+            self._wait_until(action.due_ms)
         self.irregular |= action.irregular
         self._execute(action)
+
+    def _wait_until(self, due_ms: int) -> None:
+        """One millisecond more: as in Camunda, the last time of a cycle comes again for as long as it is now."""
+        self.engine.clock.advance_ms(max(0, due_ms + 1 - self.engine.clock.now_ms()))
 
     def _execute(self, action: Action) -> None:
         self.trace.append(action.label)

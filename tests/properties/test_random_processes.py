@@ -1,9 +1,10 @@
 """Random processes on random paths: what must always hold, holds after every unit of work.
 
-`make fuzz` takes more examples, other ones each time.
+`make fuzz` takes more examples, other ones each time; a failure prints how to repeat it.
 """
 
 import asyncio
+import os
 from random import Random
 
 import pytest
@@ -20,7 +21,10 @@ from penstock.store.query import Query
 from penstock.store.tables import TABLES, Sort
 from penstock.views.projection import coalesce, project
 
-pytestmark = pytest.mark.slow  # FUZZ
+pytestmark = pytest.mark.slow
+
+EXAMPLES = os.environ.get("PENSTOCK_FUZZ_EXAMPLES")
+"""How many random processes, other ones each time; without it always the same few."""
 
 STEPS = 16
 """Random things done to each process before it is brought to its end."""
@@ -29,20 +33,20 @@ PROJECTION = "views"
 
 _common = settings(
     deadline=None,
-    derandomize=True,
+    derandomize=not EXAMPLES,
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
-@settings(_common, max_examples=200)
+@settings(_common, max_examples=int(EXAMPLES or 200))
 @given(model=models(), seed=st.integers(0, 2**32))
 def test_every_path_through_every_process_keeps_the_invariants(model: Model, seed: int) -> None:
     run = run_of(model, Random(seed).randrange, STEPS)
     assert all(ledger.ended for ledger in run.ledgers.values())
 
 
-@settings(_common, max_examples=60)
+@settings(_common, max_examples=int(EXAMPLES or 240) // 4)
 @given(model=models(depth=1), seed=st.integers(0, 2**32))
 def test_the_views_are_the_same_however_the_log_is_cut(model: Model, seed: int) -> None:
     chance = Random(seed)

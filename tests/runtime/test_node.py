@@ -332,6 +332,8 @@ async def test_a_start_timer_starts_and_repeats(node: Node, store: Store, clock:
     states = [row["state"] for row in await node.rows(Query("job_log", order=(Order("sequence"),)))]
     assert states.count("created") >= 2
     assert states.count("successful") == 2
+    for row in await node.rows(Query("job_log")):
+        assert await node.count(Query("job_log", (eq("id", row["id"]),))) == 1
 
 
 async def test_a_start_timer_can_be_changed_by_hand(node: Node, store: Store) -> None:
@@ -344,7 +346,88 @@ async def test_a_start_timer_can_be_changed_by_hand(node: Node, store: Store) ->
     assert await store.rows(Query("job")) == []
 
 
+FAILING_START = (
+    TIMER_START.replace("R2/PT1H", "R/PT1H")
+    .replace(
+        'id="start">',
+        'id="start" camunda:asyncAfter="false"><extensionElements><camunda:failedJobRetryTimeCycle>R2/PT5M'
+        "</camunda:failedJobRetryTimeCycle></extensionElements>",
+    )
+    .replace(
+        '<endEvent id="end"/><sequenceFlow id="f" sourceRef="start" targetRef="end"/>',
+        '<serviceTask id="fails" camunda:expression="${missing}"/><sequenceFlow id="f" sourceRef="start" targetRef="fails"/>',
+    )
+)
+
+
+async def failing_start_timer(node: Node, store: Store, clock: VirtualClock) -> Row:
+    """The job of a start timer that has failed twice, and has no retries left."""
+    await deployed_id(node, FAILING_START)
+    (job,) = await store.rows(Query("job"))
+    assert job["retries"] == 2
+    clock.advance_ms(3_600_000)
+    assert await node.run_due_jobs() == 1
+    (job,) = await store.rows(Query("job"))
+    assert (job["retries"], job["due_ms"]) == (1, clock.now_ms() + 5 * 60_000)
+    assert await node.count(Query("incident")) == 0
+    clock.advance_ms(5 * 60_000)
+    assert await node.run_due_jobs() == 1
+    (job,) = await store.rows(Query("job"))
+    assert job["retries"] == 0
+    return job
+
+
+async def test_a_start_timer_that_fails_has_an_incident(node: Node, store: Store, clock: VirtualClock) -> None:
+    job = await failing_start_timer(node, store, clock)
+    (incident,) = await node.rows(Query("incident"))
+    assert (incident["type"], incident["configuration"], incident["state"]) == ("failedJob", job["id"], "open")
+    assert (incident["instance_id"], incident["execution_id"], incident["activity_id"]) == (None, None, "start")
+    assert incident["definition_id"] == job["definition_id"]
+    assert "missing" in incident["message"]
+    with pytest.raises(Failure):
+        await node.execute(c.ExecuteJob(instance="", job=job["id"]))
+    assert await node.count(Query("incident")) == 1, "the incident stays the same one"
+    await node.execute(c.ChangeJob(instance="", job=job["id"], changes={"retries": 1}))
+    (closed,) = await node.rows(Query("incident"))
+    assert (closed["id"], closed["state"], closed["ended_ms"]) == (incident["id"], "resolved", clock.now_ms())
+    await node.execute(c.ChangeJob(instance="", job=job["id"], changes={"retries": 0}))
+    (again,) = await node.rows(Query("incident", (is_null("ended_ms"),)))
+    await node.execute(c.DeleteJob(instance="", job=job["id"]))
+    (gone,) = await node.rows(Query("incident", (eq("id", again["id"]),)))
+    assert gone["state"] == "deleted"
+
+
+async def test_the_incident_of_a_start_timer_goes_with_its_deployment(
+    node: Node, store: Store, clock: VirtualClock
+) -> None:
+    job = await failing_start_timer(node, store, clock)
+    await node.delete_deployment(job["deployment_id"], cascade=True)
+    assert await node.count(Query("incident")) == await node.count(Query("job_log")) == 0
+
+
 # ------------------------------------------------------------------------------------------ locks and long polls
+
+
+async def test_the_log_of_a_canceled_external_task_names_who_held_it(node: Node) -> None:
+    definition = await deployed_id(node, EXTERNAL)
+    held, free = await start(node, definition), await start(node, definition)
+    rows = await node.fetch_and_lock(fetch("w7"), wait_ms=None)
+    await node.unlock_external_task(next(row["id"] for row in rows if row["instance_id"] == free))
+    for instance in (held, free):
+        await node.execute(c.DeleteInstance(instance=instance))
+    log = await node.rows(Query("external_task_log", (eq("state", "deleted"),)))
+    assert {row["instance_id"]: row["worker_id"] for row in log} == {held: "w7", free: None}
+
+
+async def test_running_and_completing_asks_for_no_worker(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    definition = await deployed_id(node, EXTERNAL)
+    await start(node, definition)
+    task = await one_task(node)
+    asked: list[Query] = []
+    monkeypatch.setattr(node._executor._store, "rows", asked.append)
+    await start(node, definition)
+    await node.execute(complete(task))
+    assert asked == []
 
 
 async def test_lock_extend_unlock(node: Node, clock: VirtualClock) -> None:

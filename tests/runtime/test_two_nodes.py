@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 from runtime_models import ASYNC, EXPRESSION, EXTERNAL, MakeNode, deploy, deployed_id, fetch, one_task, until
 
@@ -209,3 +210,25 @@ async def test_rebuilding_on_one_is_seen_by_the_other(nodes: Nodes) -> None:
     instance = await leader.execute(c.StartInstance(definition=await deployed_id(leader, EXPRESSION)))
     for node in nodes:
         assert await node.count(Query("process_instance", (eq("id", instance),))) == 1
+
+
+async def test_a_single_node_tells_nobody(emptied_postgres_url: str, clock: VirtualClock, make_node: MakeNode) -> None:
+    spy = await asyncpg.connect(emptied_postgres_url)
+    heard: list[str] = []
+    store = PostgresqlStore(emptied_postgres_url, clock)
+    await store.open()
+    node = await make_node(store)
+    await until(lambda: not store._listener.others)
+    await spy.add_listener("penstock", lambda *said: heard.append(said[-1]))
+    definition = await deployed_id(node, EXTERNAL)
+    for _ in range(3):
+        instance = await node.execute(c.StartInstance(definition=definition))
+        task = await one_task(node)
+        await node.execute(c.CompleteExternalTask(instance=instance, external_task=task["id"], worker="w"))
+        assert await node.count(Query("process_instance", (eq("id", instance),))) == 1
+    await node.execute(c.StartInstance(definition=await deployed_id(node, ASYNC), variables={}))
+    await node.close()
+    await store.close()
+    await spy.execute("SELECT 1")
+    await spy.close()
+    assert heard == []

@@ -83,14 +83,15 @@ def test_instance_from_start_to_end() -> None:
         "suspended": False,
     }
     assert rows.only("execution")["id"] == I
-    last = log_row([ev.InstanceEnded(ev.InstanceState.COMPLETED, None, "end", T0)], root=parent, first=3)
+    last = log_row([ev.InstanceEnded(ev.InstanceState.COMPLETED, None, "end", T0, T0 + 9000)], root=parent, first=3)
     rows = shown(first, last)
     row = rows.only("process_instance")
-    assert (row["state"], row["ended_ms"], row["duration_ms"], row["end_activity_id"]) == (
+    assert (row["state"], row["ended_ms"], row["duration_ms"], row["end_activity_id"], row["removal_ms"]) == (
         "COMPLETED",
         T0 + 2000,
         2000,
         "end",
+        T0 + 9000,
     )
     assert not rows["execution"]
 

@@ -77,7 +77,7 @@ class Supervisor:
         handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
         try:
-            self._children = [Child(self._settings) for _ in range(self._settings.processes)]
+            self._children = [Child(self._settings_of(at)) for at in range(self._settings.processes)]
             self._watch(read)
         finally:
             self._end_all()
@@ -86,6 +86,13 @@ class Supervisor:
                 signal.signal(number, handler)
             os.close(read)
             os.close(write)
+
+    def _settings_of(self, at: int) -> ServerSettings:
+        """The first child also has the process that projects; one is enough for all."""
+        if at == 0:
+            return self._settings
+        node = msgspec.structs.replace(self._settings.node, projector_process=False)
+        return msgspec.structs.replace(self._settings, node=node)
 
     def _stop(self, *_: object) -> None:
         self._stopping = True
@@ -123,7 +130,7 @@ class Supervisor:
             _log.error("a process has died and is started again", pid=child.process.pid, exit_code=code)
             time.sleep(RESTART_S)
             if not self._stopping:
-                self._children[at] = Child(self._settings)
+                self._children[at] = Child(self._settings_of(at))
 
     def _end_all(self) -> None:
         for child in self._children:

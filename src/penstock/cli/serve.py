@@ -16,6 +16,7 @@ from penstock.api.app import create_app
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
 from penstock.base.ids import UuidSource
+from penstock.cli.projecting import projecting
 from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
 from penstock.runtime.node import Node
 from penstock.store import open_store
@@ -121,7 +122,8 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
             gc.freeze()
             gc.set_threshold(*GC_THRESHOLDS)
             server = _Server(_config(node), node, ready)
-            await server.serve([bound])
+            async with projecting(settings):
+                await server.serve([bound])
         except PenstockError as error:
             raise CannotServe(error.message) from None
         finally:

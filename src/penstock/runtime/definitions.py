@@ -31,7 +31,16 @@ from penstock.base.errors import (
 from penstock.base.ids import Ids, shard_of
 from penstock.bpmn.elements import TABLE
 from penstock.engine.definition import Activity, Definition, job_definition_id, timer_configuration
-from penstock.engine.events import AnyEvent, InstanceEvents, JobCreated, JobDeleted, JobKind, OperationLogged
+from penstock.engine.events import (
+    AnyEvent,
+    IncidentClosed,
+    IncidentOpened,
+    InstanceEvents,
+    JobCreated,
+    JobDeleted,
+    JobKind,
+    OperationLogged,
+)
 from penstock.engine.questions import FindDefinition
 from penstock.expr import juel, schedule
 from penstock.model.findings import Finding
@@ -602,9 +611,9 @@ class Definitions:
                 plan.rows.append(RowChange(table, Change.DELETE, {"shard": row["shard"], "id": row["id"]}))
                 if table == "job" and row["kind"] == JobKind.TIMER_START.value:
                     event = JobDeleted(
-                        job=row["id"], log=self._ids.new(), retries=row["retries"], **start_job_facts(row)
+                        job=row["id"], log=beside(self._ids, row["id"]), retries=row["retries"], **start_job_facts(row)
                     )
-                    plan.events.append(start_job_events(row, event, now_ms))
+                    plan.events.append(start_job_events(row, event, now_ms, *incident_closed(row, resolved=False)))
 
     async def _add_starts(self, plan: Plan, definition: Definition, row: Row, now_ms: int) -> None:
         for start in definition.starts():
@@ -703,7 +712,7 @@ class Definitions:
             kind=kind,
             configuration=start.id,
             due_ms=due_ms,
-            retries=self._settings.default_retries,
+            retries=start_retries(start, now_ms, self._settings.default_retries),
             priority=priority if priority is not None else _start_priority(definition, start, now_ms),
             exclusive=True,
             suspended=suspended,
@@ -718,7 +727,7 @@ class Definitions:
             retries=row["retries"],
             exclusive=True,
             cycle=row["cycle"],
-            log=self._ids.new(),
+            log=beside(self._ids, row["id"]),
             **start_job_facts(row),
         )
         return start_job_events(row, event, now_ms, first=True)
@@ -727,8 +736,13 @@ class Definitions:
         rows: list[tuple[str, str | None, str | None, str | None]] = []
         if request is not None:
             rows = [
-                (self._ids.new(), "duplicateFilterEnabled", None, _java(request.enable_duplicate_filtering)),
-                (self._ids.new(), "deployChangedOnly", None, _java(request.deploy_changed_only)),
+                (
+                    beside(self._ids, deployment),
+                    "duplicateFilterEnabled",
+                    None,
+                    _java(request.enable_duplicate_filtering),
+                ),
+                (beside(self._ids, deployment), "deployChangedOnly", None, _java(request.deploy_changed_only)),
             ]
         event = OperationLogged(
             operation=self._ids.new(),
@@ -949,6 +963,63 @@ def _start_priority(definition: Definition, start: Activity, now_ms: int) -> int
         raise Failure(f"Priority value for job '{text}' is not a number: {value!r}", element_id=start.id) from None
 
 
+def _retry_cycle(start: Activity, now_ms: int) -> schedule.RetryCycle | None:
+    """What a start event says about the retries of its timer; None as well when that cannot be read, as in Camunda 7
+    (`DefaultJobRetryCmd`)."""
+    if start.retry_cycle is None:
+        return None
+    try:
+        return schedule.parse_retry_cycle(juel.parse(start.retry_cycle).evaluate_string(NoNames(now_ms)) or "")
+    except ExpressionFailed:
+        return None
+
+
+def start_retries(start: Activity, now_ms: int, default: int) -> int:
+    """How many tries a new start timer has."""
+    cycle = _retry_cycle(start, now_ms)
+    return cycle.retries if cycle is not None else default
+
+
+def start_retry_due(start: Activity, retries: int, now_ms: int) -> int | None:
+    """When a start timer that has failed, with so many retries before, is tried again; None: at once."""
+    cycle = _retry_cycle(start, now_ms)
+    return cycle.due_after(now_ms, retries) if cycle is not None else None
+
+
+def incident_closed(row: Mapping[str, Any], *, resolved: bool) -> list[AnyEvent]:
+    """The end of the incident that a start timer's row names, if it does."""
+    payload = row["payload"]
+    return [IncidentClosed(payload["incident"], resolved)] if payload else []
+
+
+def incident_opened(
+    row: Mapping[str, Any],
+    incident: str,
+    message: str | None,
+    failed_activity: str | None = None,
+    log: str | None = None,
+) -> IncidentOpened:
+    """A start timer has no retries left. It has no execution, nor has its incident."""
+    return IncidentOpened(
+        incident=incident,
+        type="failedJob",
+        execution="",
+        activity=row["activity_id"],
+        failed_activity=failed_activity,
+        configuration=row["id"],
+        message=message,
+        cause=incident,
+        root=incident,
+        job_definition=row["job_definition_id"],
+        history_configuration=log,
+    )
+
+
+def beside(ids: Ids, root: str) -> str:
+    """A new id in the shard of `root`, where the rows of its events are."""
+    return ids.new()[:-3] + root[-3:]
+
+
 def start_job_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     """What every event of a start timer repeats of it."""
     return {
@@ -962,8 +1033,10 @@ def start_job_facts(row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def start_job_events(row: Mapping[str, Any], event: AnyEvent, now_ms: int, *, first: bool = False) -> InstanceEvents:
-    """An event of a job that belongs to no instance: its header names the job itself.
+def start_job_events(
+    row: Mapping[str, Any], event: AnyEvent, now_ms: int, *more: AnyEvent, first: bool = False
+) -> InstanceEvents:
+    """Events of a job that belongs to no instance: their header names the job itself.
 
     Such a job has no state that counts revisions; the moment orders its events after the first."""
     return InstanceEvents(
@@ -972,6 +1045,6 @@ def start_job_events(row: Mapping[str, Any], event: AnyEvent, now_ms: int, *, fi
         revision=1 if first else now_ms,
         at_ms=now_ms,
         definition=row["definition_id"],
-        events=[event],
+        events=[event, *more],
         tenant=row["tenant_id"],
     )

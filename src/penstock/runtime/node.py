@@ -22,12 +22,13 @@ from penstock.base.errors import (
     NotValid,
     Overloaded,
     PenstockError,
+    Refused,
     ViewsBehind,
 )
 from penstock.base.ids import Ids, shard_of
 from penstock.engine import commands as c
 from penstock.engine.definition import Definition
-from penstock.engine.events import InstanceEvents, JobDeleted, JobExecuted, JobFailed, JobKind, LogRow
+from penstock.engine.events import AnyEvent, InstanceEvents, JobDeleted, JobExecuted, JobFailed, JobKind, LogRow
 from penstock.engine.state import Instance
 from penstock.expr import schedule
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, StepAgain, Ticket
@@ -35,9 +36,13 @@ from penstock.runtime.definitions import (
     ACTIVATE,
     Definitions,
     Plan,
+    beside,
+    incident_closed,
+    incident_opened,
     start_due,
     start_job_events,
     start_job_facts,
+    start_retry_due,
 )
 from penstock.runtime.delegates import Delegate, Delegates
 from penstock.runtime.executor import ATTEMPTS_MAX, Executor, Request, fail_job, takes_a_retry
@@ -680,9 +685,11 @@ class Node:
             await self._write([gone], jobs=checks)
             return None
         now_ms = self.clock.now_ms()
-        executed = JobExecuted(job=row["id"], log=self.ids.new(), retries=row["retries"], **start_job_facts(row))
+        executed = JobExecuted(
+            job=row["id"], log=beside(self.ids, row["id"]), retries=row["retries"], **start_job_facts(row)
+        )
         rows: list[AnyChange] = [gone]
-        events = [start_job_events(row, executed, now_ms)]
+        events = [start_job_events(row, executed, now_ms, *incident_closed(row, resolved=True))]
         following = await self._following(row, now_ms)
         if following is not None:
             rows.append(RowChange(JOB, Change.INSERT, following))
@@ -709,23 +716,31 @@ class Node:
     async def _fail_start_job(self, command: c.FailJob, checks: Sequence[JobCheck]) -> None:
         row = await self._start_job(command.job)
         now_ms = self.clock.now_ms()
-        log = self.ids.new()
+        log = beside(self.ids, row["id"])
         retries = max(row["retries"] - 1, 0)
-        change = RowChange(
-            JOB,
-            Change.UPDATE,
-            {
-                "shard": row["shard"],
-                "id": row["id"],
-                "retries": retries,
-                "message": clean(command.message, 4_000),
-                "stacktrace": clean(command.stacktrace),
-                "failed_activity_id": command.failed_activity,
-                "failure_log_id": log,
-                "lease_owner": None,
-                "lease_expires_ms": None,
-            },
-        )
+        changes: dict[str, Any] = {
+            "shard": row["shard"],
+            "id": row["id"],
+            "retries": retries,
+            "message": clean(command.message, 4_000),
+            "stacktrace": clean(command.stacktrace),
+            "failed_activity_id": command.failed_activity,
+            "failure_log_id": log,
+            "lease_owner": None,
+            "lease_expires_ms": None,
+        }
+        if row["kind"] == ACTIVATE:
+            # Nobody sees this job: it has neither log nor incident.
+            await self._write([RowChange(JOB, Change.UPDATE, changes)], jobs=checks)
+            return
+        again_ms = await self._start_retry_due(row, now_ms)
+        if again_ms is not None:
+            changes["due_ms"] = again_ms
+        more: list[AnyEvent] = []
+        if retries == 0 and not row["payload"]:
+            incident = beside(self.ids, row["id"])
+            changes["payload"] = {"incident": incident}
+            more = [incident_opened(row, incident, command.message, command.failed_activity, log)]
         facts = start_job_facts(row)
         due_ms = facts.pop("due_ms")
         failed = JobFailed(
@@ -734,12 +749,23 @@ class Node:
             stacktrace=command.stacktrace,
             retries=retries,
             failed_activity=command.failed_activity,
+            due_ms=again_ms,
             log=log,
             retries_before=row["retries"],
             due_before_ms=due_ms,
             **facts,
         )
-        await self._write([change], events=[start_job_events(row, failed, now_ms)], jobs=checks)
+        events = [start_job_events(row, failed, now_ms, *more)]
+        await self._write([RowChange(JOB, Change.UPDATE, changes)], events=events, jobs=checks)
+
+    async def _start_retry_due(self, row: Row, now_ms: int) -> int | None:
+        try:
+            definition = await self._definitions.load(row["definition_id"])
+        except Refused as error:
+            # What cannot be loaded cannot say when to try again; the failure itself is recorded all the same.
+            logger.warning("the retry cycle of job %s cannot be read: %s", row["id"], error.message)
+            return None
+        return start_retry_due(definition.activities[row["activity_id"]], row["retries"], now_ms)
 
     async def _change_start_job(self, command: c.ChangeJob | c.DeleteJob | c.RecalculateJob) -> None:
         """What operators may do to a start timer: the rows are its whole state."""
@@ -748,14 +774,26 @@ class Node:
         now_ms = self.clock.now_ms()
         if isinstance(command, c.DeleteJob):
             _require_timer(row)
-            event = JobDeleted(job=row["id"], log=self.ids.new(), retries=row["retries"], **start_job_facts(row))
-            await self._write([RowChange(JOB, Change.DELETE, key)], events=[start_job_events(row, event, now_ms)])
+            event = JobDeleted(
+                job=row["id"], log=beside(self.ids, row["id"]), retries=row["retries"], **start_job_facts(row)
+            )
+            events = [start_job_events(row, event, now_ms, *incident_closed(row, resolved=False))]
+            await self._write([RowChange(JOB, Change.DELETE, key)], events=events)
             return
+        incidents: list[AnyEvent] = []
         if isinstance(command, c.ChangeJob):
             known = {name: value for name, value in command.changes.items() if name in _CHANGEABLE}
             if known.keys() != command.changes.keys():
                 raise NotValid(f"A job has no attribute {', '.join(command.changes.keys() - known.keys())}")
             values = known
+            retries = known.get("retries")
+            if retries is not None and retries > 0:
+                incidents = incident_closed(row, resolved=True)
+                values = {**known, "payload": None}
+            elif retries == 0 and not row["payload"] and row["kind"] != ACTIVATE:
+                incident = beside(self.ids, row["id"])
+                incidents = [incident_opened(row, incident, row["message"])]
+                values = {**known, "payload": {"incident": incident}}
         else:
             _require_timer(row)
             definition = await self._definitions.load(row["definition_id"])
@@ -764,7 +802,11 @@ class Node:
             since_ms = row["created_ms"] if command.creation_date_based else now_ms
             values = {"due_ms": start_due(trigger, since_ms)[0]}
         try:
-            await self._write([RowChange(JOB, Change.UPDATE, {**key, **values})], jobs=[JobCheck(row["id"])])
+            await self._write(
+                [RowChange(JOB, Change.UPDATE, {**key, **values})],
+                events=[start_job_events(row, incidents[0], now_ms)] if incidents else (),
+                jobs=[JobCheck(row["id"])],
+            )
         except JobLost:
             raise NotFound(f"No job found with id '{command.job}'", job=command.job) from None
 

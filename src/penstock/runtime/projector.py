@@ -30,6 +30,9 @@ PROJECTION = "views"
 ROWS_MAX = 256
 """Most log rows of one transaction."""
 
+SHARED_ROWS_MAX = 64
+"""The same on a shared store: others wait for a transaction of their own meanwhile."""
+
 UNITS_MAX = 2_000
 """Units after which a transaction is closed, even if more rows wait: others want to run, and readers wait."""
 
@@ -52,8 +55,8 @@ ASK_AGAIN_S = 0.05
 TAKE_OVER_S = 2.0
 """How long the views may stand still, though there is more to project, before a node that follows takes the lead."""
 
-TAKE_OVER_WAITING_S = 0.25
-"""The same while a query waits on this node."""
+TAKE_OVER_WAITING_S = 1.0
+"""The same while a query waits on this node: longer than a full transaction takes under load."""
 
 NEWS = "views"
 """What other nodes are told when a query waits for the views here: the one that projects looks at once."""
@@ -65,7 +68,9 @@ DECODED_AT_ONCE = 8
 class Projector:
     """One projection of one node."""
 
-    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str) -> None:
+    def __init__(self, store: Store, clock: Clock, *, shared: bool, stream: str, keeps_lead: bool = False) -> None:
+        """`keeps_lead`: goes on projecting when another node has come first, so that the other one follows."""
+        self._keeps_lead = keeps_lead
         self._store = store
         self._clock = clock
         self._shared = shared
@@ -239,9 +244,9 @@ class Projector:
 
     async def _came_too_late(self) -> bool:
         """Somebody else has projected meanwhile, or emptied the views: goes on from where they are."""
-        if self._shared and self._leads:
+        if self._shared and self._leads and not self._keeps_lead:
             logger.info("another node projects the views, this one follows")
-        self._leads = not self._shared
+        self._leads = self._keeps_lead or not self._shared
         self._still_since_s = None
         self._recent.clear()
         self._positions = await self._store.view_positions(PROJECTION)
@@ -286,7 +291,7 @@ class Projector:
                 rows.append(row)
                 units += len(row.units)
             return rows, {self._stream: at}, bool(recent)
-        limit = ROWS_MAX
+        limit = SHARED_ROWS_MAX if self._shared else ROWS_MAX
         entries = await self._store.read_log(self._positions, limit)
         if self._shared and len(entries) == limit:
             # The snapshot was cut: what is left out may come before what is in it. Take it whole, in order of causes.

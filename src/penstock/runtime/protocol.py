@@ -36,6 +36,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long one script may run."""
     history_time_to_live_days: int | None = 180
     """How long history is kept where a process does not say it; none: for ever."""
+    projector_process: bool = True
+    """Whether the views are projected by a process of their own (PostgreSQL only), so that queries and history take no
+    time from the processing of requests. Without it, or when it has died, the node does so itself."""
     profile: str | None = None
     pending_units_max: int = 10_000
     """Units that may wait for their commit; more are refused with 503 and `Retry-After`."""

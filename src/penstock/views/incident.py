@@ -16,7 +16,7 @@ def opened(unit: Unit, event: events.IncidentOpened, index: int) -> None:
             **unit.common,
             "id": event.incident,
             "type": event.type,
-            "execution_id": event.execution,
+            "execution_id": event.execution or None,
             "activity_id": event.activity,
             "failed_activity_id": event.failed_activity,
             "configuration": event.configuration,
@@ -27,6 +27,8 @@ def opened(unit: Unit, event: events.IncidentOpened, index: int) -> None:
             "created_ms": unit.at_ms,
             "state": OPEN,
             "history_configuration": event.history_configuration,
+            # The incident of a start timer belongs to no instance.
+            **({"instance_id": None} if event.configuration == unit.instance else {}),
         },
     )
 
@@ -59,4 +61,5 @@ VIEW = View(
         events.ExecutionFolded: folded,
         events.ExecutionExpanded: expanded,
     },
+    owners=("instance_id", "configuration"),
 )
