@@ -34,7 +34,7 @@ class FakeEngine:
         self.keys: list[str | None] = []
         self.answer: Any = None
         self.failing: Exception | None = None
-        self.instances: dict[str, Instance] = {}
+        self.instances_by_id: dict[str, Instance] = {}
         self.definitions: dict[str, FakeDefinition] = {}
         self.owners: dict[str, str] = {}
         self.deploys: list[Deploy] = []
@@ -85,7 +85,13 @@ class FakeEngine:
         return next((d.id for d in self.definitions.values() if (d.key, d.tenant) == (key, tenant)), None)
 
     async def instance(self, instance: str) -> Instance | None:
-        return self.instances.get(instance)
+        return self.instances_by_id.get(instance)
+
+    async def instances(self, instances: Sequence[str]) -> dict[str, Instance]:
+        return {id: found for id in instances if (found := self.instances_by_id.get(id)) is not None}
+
+    async def committed(self, instance: str) -> Instance | None:
+        return self.instances_by_id.get(instance)
 
     async def instance_of(self, table: str, id: str) -> str | None:
         return self.owners.get(id)

@@ -351,12 +351,7 @@ MODELS = {
 }
 
 
-BLOCKS = pytest.mark.xfail(run=False, reason="a multi-instance body makes its paths without a bound or a pause")
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=BLOCKS if name == "endless instances" else ()) for name in MODELS]
-)
+@pytest.mark.parametrize("name", list(MODELS))
 async def test_a_hostile_model(world: World, name: str) -> None:
     """It is refused or deployed; deployed, it starts or fails; started, its jobs run or fail."""
     body, headers = multipart([("deployment-name", None, b"n"), ("data", "a.bpmn", MODELS[name])])

@@ -135,10 +135,10 @@ class Scenario:
         return self
 
     def timer(self, activity: str) -> Scenario:
-        """Moves the clock to the due date of the first job of `activity` and executes it."""
+        """Moves the clock just past the due date of the first job of `activity` and executes it."""
         instance, found = self._one("jobs", "activity", activity)
         assert found.due_ms is not None, f"the job of {activity} is no timer"
-        self.engine.clock.advance_ms(max(found.due_ms - self.engine.clock.now_ms(), 0))
+        self.engine.clock.advance_ms(max(found.due_ms + 1 - self.engine.clock.now_ms(), 0))
         self.do(c.ExecuteJob(instance=instance, job=found.id))
         return self
 

@@ -97,4 +97,6 @@ def _check_live(run: Run, views: dict[str, list[Row]]) -> None:
     opened = {id for ledger in run.ledgers.values() for id in ledger.open}
     assert {row["id"] for row in views["activity_instance"] if row["ended_ms"] is None} == opened
     variables = {id for ledger in run.ledgers.values() for id in ledger.variables}
-    assert {row["id"] for row in views["variable"] if row["live"]} == variables
+    running = {row["id"] for row in views["process_instance"] if row["ended_ms"] is None}
+    living = {row["id"] for row in views["variable"] if row["live"] and row["instance_id"] in running}
+    assert living == variables

@@ -178,10 +178,21 @@ async def test_a_node_that_is_alone_notifies_nobody(postgres_url: str) -> None:
     assert not first._listener.others
     for _ in range(3):
         await first.commit(batch("a", notify=["external:t", "jobs"]))
-    await first.notify(["views"])
+    reader = await opened(postgres_url)
+    await reader.notify(["views"])
+    assert await first.wait_notification(10) == ("views",)
+    await first.wait_notification(0.01)
+    assert not first._listener.others, "who writes no stream is no node"
+    await spy.execute("SELECT 1")
+    heard.clear()
+    await first.commit(batch("a", notify=["jobs"]))
     await spy.execute("SELECT 1")
     assert heard == []
+    await first.notify(["views"])
+    assert await reader.wait_notification(10) == ("views",)
+    await reader.close()
     second = await opened(postgres_url)
+    await second.claim_stream("b")
     await accompanied(first)
     await first.commit(batch("a", notify=["jobs"]))
     assert await second.wait_notification(10) == ("jobs",)

@@ -15,6 +15,8 @@ Link = tuple[tuple[str, str], ...]
 NOTHING: Term = AnyOf(())
 OF_INSTANCE: Link = (("shard", "shard"), ("instance_id", "id"))
 """Inner rows that belong to the process instance of the outer row."""
+INSTANCE_OF: Link = (("shard", "shard"), ("id", "instance_id"))
+"""The process instance to which the outer row belongs."""
 OF_SAME_INSTANCE: Link = (("shard", "shard"), ("instance_id", "instance_id"))
 OF_EXECUTION: Link = (("shard", "shard"), ("execution_id", "id"))
 OF_TASK: Link = (("shard", "shard"), ("task_id", "id"))

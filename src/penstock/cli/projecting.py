@@ -84,7 +84,13 @@ async def _project(settings: ServerSettings, stop: asyncio.Event) -> None:
 
 async def _listen(wait: Callable[[float], Awaitable[Sequence[str]]], projector: Projector) -> None:
     while True:
-        if NEWS in await wait(LISTEN_S):
+        try:
+            heard = await wait(LISTEN_S)
+        except PenstockError as error:
+            _log.warning("the projecting process does not hear the others", reason=error.message)
+            await asyncio.sleep(RESTART_S)
+            continue
+        if NEWS in heard:
             projector.wake()
 
 

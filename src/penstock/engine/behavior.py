@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
+from penstock.base.errors import Failure
 from penstock.engine.questions import Question
 
 if TYPE_CHECKING:
@@ -52,6 +53,10 @@ class ElementKind:
 
     def signal(self, run: Run, x: Execution, a: Activity, name: str | None, payload: Any) -> Maybe:
         """The waiting execution was continued from outside (Camunda 7 `SignallableActivityBehavior.signal`)."""
+        if self.composite:
+            raise Failure(
+                f"Activity '{a.id}' does not accept signals: it goes on when what is inside it ends", element_id=a.id
+            )
         run.leave(x)
         return None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from penstock.base.errors import BadUserRequest, Failure, NullValue
+from penstock.base.errors import BadUserRequest, BoundExceeded, Failure, NullValue
 from penstock.engine import tree
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.catching import open_scope, open_timers
@@ -51,6 +51,13 @@ def new_instance(
         root = caller.instance.root
     instance = Instance(id=id, root=root, definition=definition.id, tenant=definition.tenant)
     run = unit.adopt(instance, definition)
+    if caller is not None:
+        run.depth = caller.depth + 1
+        if run.depth > unit.calls_max:
+            raise BoundExceeded(
+                f"Call activities call each other more than {unit.calls_max} deep: does '{definition.key}' call itself? "
+                "(setting calls_deep_max)"
+            )
     run.emit(
         InstanceStarted(
             business_key=business_key,

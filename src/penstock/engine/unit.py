@@ -49,12 +49,16 @@ class Unit:
         ids: Ids,
         default_retries: int = 3,
         steps_max: int = 1_000_000,
+        paths_max: int = 100_000,
+        calls_max: int = 1_000,
         user: str | None = None,
     ) -> None:
         self.now_ms = now_ms
         self.ids = ids
         self.default_retries = default_retries
         self.steps_max = steps_max
+        self.paths_max = paths_max
+        self.calls_max = calls_max
         self.user = user
         self.runs: dict[str, Run] = {}
         self.effects: list[Effect] = []
@@ -128,6 +132,7 @@ class Run:
     __slots__ = (
         "_suffix",
         "definition",
+        "depth",
         "events",
         "instance",
         "replaced",
@@ -144,6 +149,8 @@ class Run:
         self.events: list[AnyEvent] = []
         self.replaced: dict[str, Execution] = {}
         """Paths that were folded into their scope, or expanded out of it, while operations were still to be done."""
+        self.depth = 0
+        """How many calls of this unit lie above this instance."""
         self.transient = False
         """Whether a transient variable was set: they live to the end of the unit and leave no trace."""
         self.skip_listeners = False

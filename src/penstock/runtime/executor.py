@@ -203,6 +203,8 @@ class Executor:
             ids=self._ids,
             default_retries=self._settings.default_retries,
             steps_max=self._settings.steps_per_unit_max,
+            paths_max=self._settings.paths_per_scope_max,
+            calls_max=self._settings.calls_deep_max,
             user=command.user,
         )
         hots: dict[str, Hot] = {}

@@ -24,6 +24,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Retries of a job without a cycle of its own (Camunda 7 `defaultNumberOfRetries`)."""
     steps_per_unit_max: int = 1_000_000
     """Steps that one unit of work may make before it must reach a wait state."""
+    paths_per_scope_max: int = 100_000
+    """Concurrent paths that one scope may have, such as the instances of a multi-instance activity."""
+    calls_deep_max: int = 1_000
+    """How deep call activities may call each other within one unit of work."""
     payload_bytes_max: int = 16 * 1024 * 1024
     """Size of a request, and of the variables of one unit of work."""
     query_wait_ms: int = 5_000

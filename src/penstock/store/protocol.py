@@ -210,7 +210,8 @@ class Store(Protocol):
         ...
 
     async def claim_stream(self, stream: str) -> int:
-        """Makes the caller the only writer of `stream`; returns its last position (0: new)."""
+        """Makes the caller the only writer of `stream`; returns its last position (0: new). Whoever writes a stream is a
+        node, which the others notify."""
         ...
 
     async def commit(self, batch: Batch) -> int | Rejected:

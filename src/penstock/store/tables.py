@@ -87,7 +87,7 @@ READY = (
         Index(("topic", "priority", "created_ms"), descending=("priority",)),
         Index(("topic", "created_ms")),
         Index(("instance_id",)),
-        Index(("worker_id",), where_not_null="worker_id"),
+        # None with what a lock changes: locking is the most frequent update (a heap-only one on PostgreSQL).
     ),
     _instance_table(
         "job",

@@ -1,6 +1,7 @@
 """Variables (Camunda 7 `HistoricVariableInstance`, and `/variable-instance` for those that live).
 
-`live`: the scope still exists and the variable was not removed. `state`: CREATED, or DELETED once it was removed by
+`live`: the scope was not left before the end of its instance, and the variable was not removed: the rows of an ended instance
+are not touched, whoever asks for what lives looks at the instance. `state`: CREATED, or DELETED once it was removed by
 name; the end of its scope leaves it CREATED. The last value stays. Transient values leave no row.
 """
 
@@ -81,16 +82,6 @@ def expanded(unit: Unit, event: events.ExecutionExpanded, index: int) -> None:
         unit.update(TABLE, id, {"execution_id": event.execution})
 
 
-def instance_ended(unit: Unit, event: events.InstanceEnded, index: int) -> None:
-    if not unit.started:
-        unit.update_all(TABLE, {"live": False})
-        return
-    # All its rows are of this unit.
-    for (table, _), row in unit.fresh.items():
-        if table == TABLE:
-            row["live"] = False
-
-
 VIEW = View(
     TABLE,
     {
@@ -101,6 +92,5 @@ VIEW = View(
         events.TaskEnded: scope_ended,
         events.ExecutionFolded: folded,
         events.ExecutionExpanded: expanded,
-        events.InstanceEnded: instance_ended,
     },
 )

@@ -16,8 +16,8 @@ from penstock.api.querying import (
     text,
     variable_term,
 )
-from penstock.api.shared_query import COMPARISONS, LIVE, any_of, nothing
-from penstock.store.query import AllOf, AnyOf, Op, Order, Term, Where, eq, is_null
+from penstock.api.shared_query import COMPARISONS, INSTANCE_OF, LIVE, any_of, nothing
+from penstock.store.query import AllOf, AnyOf, Exists, Not, Op, Order, Term, Where, eq, is_null, not_null
 
 SAME: tuple[tuple[str, str], ...] = (("shard", "shard"), ("id", "id"))
 
@@ -68,5 +68,6 @@ VARIABLE_INSTANCES = Selection(
         "activityInstanceId": Order("activity_instance_id"),
         "tenantId": Order("tenant_id"),
     },
-    always=(*LIVE, eq("state", "CREATED")),
+    # The end of an instance writes nothing to the rows of its variables.
+    always=(*LIVE, eq("state", "CREATED"), Not(Exists("process_instance", INSTANCE_OF, (not_null("ended_ms"),)))),
 )

@@ -3,7 +3,7 @@
 
 from typing import Any
 
-from penstock.base.errors import Failure
+from penstock.base.errors import BoundExceeded, Failure
 from penstock.engine import tree
 from penstock.engine.behavior import ElementKind, Maybe, Steps
 from penstock.engine.cancel import cancel
@@ -27,6 +27,12 @@ class MultiInstanceBody(ElementKind):
         if count < 0:
             raise Failure(
                 f"Invalid number of instances: must be non-negative integer value, but was {count}", element_id=a.id
+            )
+        if not a.loop.sequential and count > run.unit.paths_max:
+            raise BoundExceeded(
+                f"The multi-instance activity '{a.id}' would have {count} instances at once, more than "
+                f"{run.unit.paths_max} (setting paths_per_scope_max)",
+                element_id=a.id,
             )
         _count(run, x, "nrOfInstances", count)
         _count(run, x, "nrOfCompletedInstances", 0)

@@ -1,8 +1,8 @@
 """Other nodes' notifications, over a connection of their own.
 
-While it listens, a node holds a shared advisory lock, so that others see in `pg_locks` that it is there; the server drops
-it with the connection. A node that starts to listen says so. A node that is alone notifies nobody: PostgreSQL serialises
-all commits that notify, and has every listener read them.
+A node (whoever writes a stream of the log) holds a shared advisory lock, so that others see in `pg_locks` that it is
+there; the server drops it with the connection. A node that comes says so. The commits of a node that is alone notify
+nobody: PostgreSQL serialises all commits that notify, and has every listener read them.
 """
 
 import asyncio
@@ -15,11 +15,11 @@ import msgspec
 
 CHANNEL = "penstock"
 
-LOCK_LISTENING = 7_365_005
-"""Advisory lock that every listening node shares."""
+LOCK_NODES = 7_365_005
+"""Advisory lock that all nodes share."""
 
-_LISTENING = f"""SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0
-    AND objid = {LOCK_LISTENING} AND objsubid = 1
+_NODES = f"""SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0
+    AND objid = {LOCK_NODES} AND objsubid = 1
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
 PAYLOAD_BYTES_MAX = 7_900
@@ -36,8 +36,9 @@ class Listener:
         self._connection: Any = None
         self._heard: dict[str, None] = {}
         self._news = asyncio.Event()
+        self._announced = False
         self.others = True
-        """Whether another node listens, as far as is known: up to a `wait` ago."""
+        """Whether there is another node, as far as is known: up to a `wait` ago."""
 
     async def start(self) -> None:
         """Connects and listens. Raises what the driver raises."""
@@ -46,13 +47,27 @@ class Listener:
         )
         try:
             await connection.add_listener(CHANNEL, self._hear)
-            await connection.execute(f"SELECT pg_advisory_lock_shared({LOCK_LISTENING})")
-            self.others = await connection.fetchval(_LISTENING) > 1
-            await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self._payload([]))
+            if self._announced:
+                await self._announce(connection)
         except BaseException:
             connection.terminate()
             raise
         self._connection = connection
+
+    async def announce(self) -> None:
+        """This is a node now: the others are told, and know as long as the connection lasts."""
+        if not self._announced:
+            self._announced = True
+            if self._connection is not None:
+                await self._announce(self._connection)
+
+    async def _announce(self, connection: Any) -> None:
+        await connection.execute(f"SELECT pg_advisory_lock_shared({LOCK_NODES})")
+        await self._count(connection)
+        await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self._payload([]))
+
+    async def _count(self, connection: Any) -> None:
+        self.others = await connection.fetchval(_NODES) > (1 if self._announced else 0)
 
     async def stop(self) -> None:
         """Ends the connection."""
@@ -70,7 +85,7 @@ class Listener:
                 async with asyncio.timeout(timeout_s):
                     await self._news.wait()
             except TimeoutError:
-                self.others = await connection.fetchval(_LISTENING) > 1
+                await self._count(connection)
                 return ()
         heard = tuple(self._heard)
         self._heard.clear()
@@ -86,10 +101,7 @@ class Listener:
                 self._news.set()
 
     def payloads(self, topics: Sequence[str]) -> list[str]:
-        """Notifications for `topics`, each within the bound; none while this node is alone. A single name beyond the bound
-        is left to the others' polling."""
-        if not self.others:
-            return []
+        """Notifications for `topics`, each within the bound. A single name beyond it is left to the others' polling."""
         found: list[str] = []
         waiting: list[str] = []
         size = 0

@@ -237,6 +237,7 @@ class PostgresqlStore:
                 " ON CONFLICT (stream) DO UPDATE SET owner = h.owner + 1 RETURNING position, owner",
                 stream,
             )
+            await self._listener.announce()
         self._owned[stream] = owner
         claimed: int = position
         return claimed
@@ -355,7 +356,8 @@ class PostgresqlStore:
 
     async def _write_batch(self, connection: Any, batch: Batch) -> int:
         """Writes instances, log, epoch and inbox in one statement; returns the log position. Raises _Refused."""
-        writing = _BatchStatement(batch, self._owned.get(batch.stream), self._listener.payloads(batch.notify))
+        told = self._listener.payloads(batch.notify) if batch.notify and self._listener.others else []
+        writing = _BatchStatement(batch, self._owned.get(batch.stream), told)
         if not (writing.parts or batch.instances or batch.notify or batch.epoch is not None):
             return 0
         row = await connection.fetchrow(writing.text(), *writing.args)

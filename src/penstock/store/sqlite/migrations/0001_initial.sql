@@ -95,7 +95,6 @@ CREATE TABLE external_task (
 CREATE INDEX external_task_topic_priority_created_ms ON external_task ("topic", "priority" DESC, "created_ms");
 CREATE INDEX external_task_topic_created_ms ON external_task ("topic", "created_ms");
 CREATE INDEX external_task_instance_id ON external_task ("instance_id");
-CREATE INDEX external_task_worker_id ON external_task ("worker_id") WHERE "worker_id" IS NOT NULL;
 
 CREATE TABLE job (
     "shard" INTEGER NOT NULL,
