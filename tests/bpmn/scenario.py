@@ -58,7 +58,7 @@ class Scenario:
         return self.engine.execute(command)
 
     def complete(self, activity: str, **variables: Any) -> Scenario:
-        """Completes the first open user task of `activity`, in any instance."""
+        """Completes the first open user task of `activity`, here or in an instance that this one has called."""
         instance, task = self._one("tasks", "key", activity)
         self.do(c.CompleteTask(instance=instance, task=task.id, variables=typed(variables)))
         return self
@@ -164,14 +164,19 @@ class Scenario:
         return self
 
     def _one(self, what: str, field: str, activity: str) -> tuple[str, Any]:
-        for instance in self.engine.instances.values():
+        for instance in self._family():
             for found in getattr(instance, what).values():
                 if getattr(found, field) == activity:
                     return instance.id, found
         raise AssertionError(f"{activity} is not among the {what}; what waits: {self.waits()}")
 
+    def _family(self) -> list[Instance]:
+        """The live instances of the same root."""
+        root = self.engine.history[self.id][0].root
+        return [instance for instance in self.engine.instances.values() if instance.root == root]
+
     def _subscription(self, type: str, name: str) -> tuple[str, Any]:
-        for instance in self.engine.instances.values():
+        for instance in self._family():
             for found in instance.subscriptions.values():
                 if found.type == type and found.name == name:
                     return instance.id, found

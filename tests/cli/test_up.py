@@ -137,7 +137,7 @@ def test_several_processes_share_a_port(tmp_path: Path, postgres_url: str) -> No
 
 @pytest.mark.skipif(not machine.has_proc(), reason="this machine has no /proc")
 def test_a_process_that_dies_is_replaced_and_none_outlives_the_parent(tmp_path: Path, postgres_url: str) -> None:
-    with Up(tmp_path, "--store", postgres_url, "--processes", "2") as up:
+    with Up(tmp_path, "--store", postgres_url, "--processes", "2", PENSTOCK_PROJECTOR_PROCESS="false") as up:
         _, *children = machine.tree(up.process.pid)
         assert len(children) == 2
         os.kill(children[0], signal.SIGKILL)
@@ -150,6 +150,26 @@ def test_a_process_that_dies_is_replaced_and_none_outlives_the_parent(tmp_path: 
         assert httpx.get(f"{up.url}/ready", timeout=30).status_code == 200
         up.kill()
         while any(Path(f"/proc/{pid}").exists() for pid in now):
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+@pytest.mark.skipif(not machine.has_proc(), reason="this machine has no /proc")
+def test_the_views_go_on_without_their_process_until_there_is_a_new_one(tmp_path: Path, postgres_url: str) -> None:
+    with Up(tmp_path, "--store", postgres_url) as up:
+        up.rest("POST", "/deployment/create", files=FILES)
+        _, first = machine.tree(up.process.pid)
+        os.kill(first, signal.SIGKILL)
+        for number in range(1, 4):
+            assert up.rest("POST", "/process-definition/key/order/start", json={}).status_code == 200
+            assert up.rest("GET", "/history/process-instance/count").json() == {"count": number}
+        end = time.monotonic() + 30
+        while len(now := machine.tree(up.process.pid)) < 2:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        assert now[1] != first
+        up.kill()
+        while Path(f"/proc/{now[1]}").exists():
             assert time.monotonic() < end
             time.sleep(0.05)
 

@@ -257,19 +257,33 @@ def test_boundary_compensation() -> None:
     ("position", "kind"),
     [
         *(("catch", kind) for kind in (K.ERROR, K.ESCALATION, K.CANCEL, K.TERMINATE, K.COMPENSATION)),
-        *(("throw", kind) for kind in (K.ERROR, K.TIMER, K.CONDITIONAL, K.CANCEL, K.TERMINATE)),
         *(("boundary", kind) for kind in (K.LINK, K.TERMINATE, K.CANCEL)),
     ],
 )
 def test_other_positions_are_refused(position: str, kind: TriggerKind) -> None:
     event = {
         "catch": f'<intermediateCatchEvent id="event">{DEFINITIONS[kind]}</intermediateCatchEvent>',
-        "throw": f'<intermediateThrowEvent id="event">{DEFINITIONS[kind]}</intermediateThrowEvent>',
         "boundary": f'<boundaryEvent id="event" attachedToRef="work">{DEFINITIONS[kind]}</boundaryEvent>',
     }[position]
     body = f'<startEvent id="start"/><userTask id="work"/>{event}<userTask id="after"/>'
     with pytest.raises(ParseFailed):
         Scenario(model(body, flows="start work, event after", roots=ROOTS))
+
+
+@pytest.mark.parametrize(
+    ("position", "kind"),
+    [
+        *(("intermediateThrowEvent", kind) for kind in (K.ERROR, K.TIMER, K.CONDITIONAL, K.CANCEL, K.TERMINATE)),
+        *(("endEvent", kind) for kind in (K.TIMER, K.CONDITIONAL, K.LINK)),
+    ],
+)
+def test_a_throwing_event_that_cannot_throw_does_nothing(position: str, kind: TriggerKind) -> None:
+    # Camunda 7 reads such definitions over (`BpmnParse.parseIntermediateThrowEvent`, `parseEndEvents`).
+    end = position == "endEvent"
+    body = f'<startEvent id="start"/><{position} id="event">{DEFINITIONS[kind]}</{position}><userTask id="after"/>'
+    s = _started(body, "start event" if end else "start event, event after")
+    assert s.path() == (["start", "event"] if end else ["start", "event", "after"])
+    assert s.type("event") == ("noneEndEvent" if end else "intermediateNoneThrowEvent")
 
 
 def test_every_kind_is_in_the_table_and_here() -> None:
