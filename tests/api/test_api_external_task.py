@@ -28,7 +28,7 @@ async def _task(engine: FakeEngine) -> None:
     )  # fmt: skip
     outer = {"a": Variable("1", TypedValue("Integer", 1)), "j": Variable("2", TypedValue("Json", "{}"))}
     inner = {"a": Variable("3", TypedValue("Integer", 2))}
-    engine.instances[INSTANCE] = Instance(
+    engine.instances_by_id[INSTANCE] = Instance(
         INSTANCE, INSTANCE, "k:1:x",
         executions={
             INSTANCE: Execution(INSTANCE, None, ExecutionKind.INSTANCE, variables=outer),

@@ -50,7 +50,7 @@ def live(engine: FakeEngine) -> Instance:
     task.links.append(("candidate", None, "sales", "l"))
     task.variables["own"] = _variable("File", b"abc", {"filename": "a.txt", "mimeType": "text/plain"})
     found = Instance(PI, PI, DEFINITION, executions={PI: root, EXECUTION: path}, tasks={TASK: task})
-    engine.instances[PI] = found
+    engine.instances_by_id[PI] = found
     engine.owners.update({PI: PI, EXECUTION: PI, TASK: PI})
     return found
 

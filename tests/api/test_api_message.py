@@ -27,7 +27,7 @@ async def _waiting(engine: FakeEngine, type: str = "message") -> None:
         )  # fmt: skip
         await engine.insert("process_instance", id=id, business_key=f"b{number}")
         engine.owners[id] = id
-        engine.instances[id] = Instance(
+        engine.instances_by_id[id] = Instance(
             id, id, "k:1:x", business_key=f"b{number}",
             executions={
                 id: Execution(
@@ -117,7 +117,7 @@ async def test_start_events_come_last(engine: FakeEngine, client: httpx.AsyncCli
 
 async def test_suspended_instances_receive_nothing(engine: FakeEngine, client: httpx.AsyncClient) -> None:
     await _waiting(engine)
-    engine.instances[P1].suspended = True
+    engine.instances_by_id[P1].suspended = True
     assert (await client.post(ROOT + "/message", json={"messageName": "paid"})).status_code == 204
     assert engine.commands == [TriggerMessage(instance=P2, execution=P2, name="paid")]
 

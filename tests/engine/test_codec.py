@@ -3,6 +3,8 @@
 import pytest
 
 from bpmn.scenario import Scenario, model, typed
+from penstock.base.clock import VirtualClock
+from penstock.base.ids import UuidSource
 from penstock.engine import codec
 from penstock.engine import commands as c
 from penstock.engine.apply import replay
@@ -26,7 +28,10 @@ def _wide() -> Scenario:
         f'<startEvent id="start"/><subProcess id="sub">{loop}{inner}</subProcess><userTask id="after"/>',
         flows="start sub, sub after",
     )
-    return Scenario(xml).start(n=WIDE)
+    s = Scenario(xml)
+    # Chunks follow from the form of real ids; those that count from 1 would give every execution its own.
+    s.engine.ids = UuidSource(VirtualClock())
+    return s.start(n=WIDE)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +61,9 @@ def test_a_large_instance_is_a_small_head_and_chunks(wide: Scenario) -> None:
     assert len(head) < codec.HEAD_BYTES_MAX
     # Ids of jobs and activity instances are counted too, so chunks hold fewer executions than they could.
     assert len(wide.state.executions) / codec.EXECUTIONS_PER_CHUNK <= len(chunks) <= len(wide.state.executions)
+    # Small enough that a touch is cheap: about 50 executions' worth of bytes at most.
+    assert len(chunks) > 20
+    assert max(map(len, chunks.values())) < 16_384
     assert codec.decode(head, chunks) == wide.state
     assert codec.encode(codec.decode(head, chunks)) == (head, chunks)
 

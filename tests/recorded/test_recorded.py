@@ -12,6 +12,7 @@ import pytest
 from penstock.engine import codec
 from penstock.engine import events as ev
 from penstock.engine.apply import APPLIERS, replay
+from penstock.views.projection import project
 from recorded.record import summary, walk
 
 FILES = sorted(Path(__file__).parent.glob("*.json"))
@@ -52,6 +53,12 @@ def test_packs_to_the_same_events(path: Path) -> None:
     for row in recorded["rows"]:
         found = ev.unpack(base64.b64decode(row))
         assert ev.unpack(ev.pack(found)) == found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_the_views_can_be_rebuilt_from_it(path: Path) -> None:
+    recorded = json.loads(path.read_text(encoding="utf-8"))
+    assert all(project(ev.unpack(base64.b64decode(row))) for row in recorded["rows"])
 
 
 def test_the_walk_still_meets_every_event_that_changes_state() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.base.errors import NotFound
+from penstock.base.errors import EntitySuspended, NotFound
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.commands import (
     CompleteExternalTask,
@@ -58,6 +58,14 @@ def _find(run: Run, external_task: str) -> ExternalTask:
     return found
 
 
+def _active(run: Run, external_task: str) -> ExternalTask:
+    """The task of an instance that is not suspended (Camunda 7 `ExternalTaskEntity.ensureActive`)."""
+    task = _find(run, external_task)
+    if run.instance.suspended:
+        raise EntitySuspended(f"ExternalTask with id '{task.id}' is suspended.")
+    return task
+
+
 def _facts(task: ExternalTask) -> dict[str, Any]:
     return {
         "activity": task.activity,
@@ -70,7 +78,7 @@ def _facts(task: ExternalTask) -> dict[str, Any]:
 
 def complete(run: Run, command: CompleteExternalTask) -> Maybe:
     """A worker has done it."""
-    task = _find(run, command.external_task)
+    task = _active(run, command.external_task)
     x = run.instance.executions[task.execution]
     set_all(run, x, command.variables)
     set_all(run, x, command.local_variables, local=True)
@@ -129,7 +137,7 @@ def _complete_unless_error(run: Run, task: ExternalTask, x: Execution, worker: s
 
 def fail(run: Run, command: FailExternalTask) -> Steps:
     """A worker could not do it."""
-    task = _find(run, command.external_task)
+    task = _active(run, command.external_task)
     x = run.instance.executions[task.execution]
     set_all(run, x, command.variables)
     set_all(run, x, command.local_variables, local=True)
@@ -188,7 +196,7 @@ def _retries_changed(run: Run, task: ExternalTask, before: int | None, retries: 
 
 def throw_task_error(run: Run, command: ThrowExternalTaskError) -> Steps:
     """A worker raises a BPMN error."""
-    task = _find(run, command.external_task)
+    task = _active(run, command.external_task)
     x = run.instance.executions[task.execution]
     set_all(run, x, command.variables)
     drop_external_task(run, task.id, command.worker)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from penstock.base.errors import BadUserRequest, ExpressionFailed, NotFound
 from penstock.engine.behavior import Maybe, Steps
-from penstock.engine.catching import fire
+from penstock.engine.catching import deliver, fire
 from penstock.engine.commands import ChangeJob, DeleteJob, ExecuteJob, FailJob, RecalculateJob
 from penstock.engine.definition import Activity
 from penstock.engine.effects import WakeJobs
 from penstock.engine.events import JobChanged, JobCreated, JobExecuted, JobFailed, JobKind
 from penstock.engine.incidents import close_for, incident_of, open_incident
-from penstock.engine.jobs import delete_job, due_of, job_facts
-from penstock.engine.state import Execution, Job
+from penstock.engine.jobs import delete_job, due_of, first_retries, job_facts, job_priority
+from penstock.engine.state import Execution, Job, Subscription
 from penstock.engine.tasks import call_task_listener
 from penstock.engine.unit import Run
 from penstock.engine.variables import evaluate_text
 from penstock.expr import schedule
+from penstock.expr.values import TypedValue
 
 
 def _find(run: Run, job: str) -> Job:
@@ -39,6 +40,10 @@ def execute(run: Run, command: ExecuteJob) -> Maybe:
         return _continue(run, x, a, job)
     if job.kind is JobKind.TIMER_TASK_LISTENER:
         return _timeout_listener(run, x, a, job)
+    if job.kind is JobKind.SIGNAL:
+        # Whoever waited may have gone on meanwhile: then there is nothing to do.
+        waits = (job.configuration or "") in run.instance.subscriptions
+        return deliver(run, job.configuration or "", job.payload or {}) if waits else None
     return fire(run, x, a, job.payload or {}, {})
 
 
@@ -57,6 +62,27 @@ def _repeat(run: Run, job: Job) -> None:
             )
         )
         run.unit.effects.append(WakeJobs(key=job.id, due_ms=due_ms))
+
+
+def create_signal(run: Run, subscription: Subscription, variables: dict[str, TypedValue]) -> None:
+    """A thrown signal reaches `subscription` in a job of its own (Camunda 7 job type `event`)."""
+    a = run.activity_by_id(subscription.activity)
+    x = run.instance.executions[subscription.execution]
+    run.emit(
+        JobCreated(
+            job=run.new_id(),
+            kind=JobKind.SIGNAL,
+            execution=x.id,
+            activity=a.id,
+            retries=first_retries(run, x, a),
+            priority=job_priority(run, x, a),
+            exclusive=a.exclusive,
+            configuration=subscription.id,
+            payload=dict(variables) or None,
+            log=run.new_id(),
+        )
+    )
+    run.unit.effects.append(WakeJobs(key=subscription.id))
 
 
 def _continue(run: Run, x: Execution, a: Activity, job: Job) -> Maybe:

@@ -189,8 +189,12 @@ def broadcast(
     receivers: tuple[tuple[str, str], ...],
     starts: tuple[tuple[str, str], ...],
     variables: c.Variables,
+    *,
+    asynchronous: bool = False,
 ) -> Steps:
-    """A signal reaches its receivers in order, then starts instances (Camunda 7 `SignalEventReceivedCmd`)."""
+    """A signal reaches its receivers in order, then starts instances (Camunda 7 `SignalEventReceivedCmd`).
+
+    `asynchronous`: each receiver gets a job instead (`camunda:async` of a signal that a process throws)."""
     for instance, subscription in receivers:
         run = unit.runs.get(instance)
         if run is None:
@@ -199,6 +203,9 @@ def broadcast(
         if run is None or run.instance.ended or subscription not in run.instance.subscriptions:
             continue
         if run.instance.suspended:
+            continue
+        if asynchronous:
+            job_commands.create_signal(run, run.instance.subscriptions[subscription], variables)
             continue
         steps = deliver(run, subscription, variables)
         if steps is not None:
@@ -221,9 +228,10 @@ def broadcast_here(
     receivers: tuple[tuple[str, str], ...],
     starts: tuple[tuple[str, str], ...],
     variables: c.Variables,
+    asynchronous: bool,
 ) -> Steps:
     """A signal that the process itself has thrown."""
-    yield from broadcast(run.unit, receivers, starts, variables)
+    yield from broadcast(run.unit, receivers, starts, variables, asynchronous=asynchronous)
 
 
 def _signal_execution(run: Run, command: c.SignalExecution) -> Maybe:

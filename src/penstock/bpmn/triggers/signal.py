@@ -35,7 +35,7 @@ class Signal(EventKind):
             if found.type == "signal" and found.name == name and (other.instance.id, found.id) not in known
         ]
         run.leave(x)
-        run.push("broadcast_here", None, (*receivers, *local), starts, payload)
+        run.push("broadcast_here", None, (*receivers, *local), starts, payload, a.trigger.asynchronous)
 
 
 TRIGGER = Signal()

@@ -550,7 +550,8 @@ class PostgresqlStore:
     ) -> bool:
         steps = self._view_planner.plan(changes, only=Sort.VIEW)
         # Not the rows of the positions: a first one is not there to be locked.
-        first = f"SELECT pg_advisory_xact_lock({LOCK_VIEWS})"
+        # What a crash of the database loses of the views is projected again: only the log has to be on disk.
+        first = f"SET LOCAL synchronous_commit TO off; SELECT pg_advisory_xact_lock({LOCK_VIEWS})"
         async with self._writer() as connection, _transaction(connection, first):
             if before is not None and not sql.stands_at(await _positions(connection, projection), before):
                 return False
