@@ -10,7 +10,6 @@ from penstock.engine.behavior import Steps
 from penstock.engine.events import (
     ActivityEnded,
     ExecutionKind,
-    InstanceEnded,
     InstanceState,
     PathPlaced,
 )
@@ -104,4 +103,4 @@ def cancel_instance(run: Run, state: InstanceState, reason: str | None) -> Steps
     tree.drop_kept(run, top)
     tree.drop_waits(run, top)
     drop_incidents(run, top)
-    run.emit(InstanceEnded(state, reason, started_ms=run.instance.started_ms))
+    run.emit(tree.ended(run, state, reason))

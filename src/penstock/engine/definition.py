@@ -160,6 +160,8 @@ class Definition:
         self.version = version
         self.name = process.name
         self.deployment_id = deployment_id
+        self.history_ttl_days: int | None = None
+        """How many days after its end an instance's history may be removed; None: never by itself."""
         self.tenant = tenant
         self.activities: dict[str, Activity] = {}
         self.flows: dict[str, FlowOut] = {}

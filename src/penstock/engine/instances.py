@@ -11,7 +11,6 @@ from penstock.engine.catching import open_scope, open_timers
 from penstock.engine.definition import Activity, Definition
 from penstock.engine.events import (
     ActivityUpdated,
-    InstanceEnded,
     InstanceStarted,
     InstanceState,
 )
@@ -143,7 +142,7 @@ def _finish(run: Run, x: Execution, end_activity: str | None) -> None:
     tree.drop_kept(run, x)
     tree.drop_waits(run, x)
     drop_incidents(run, x)
-    run.emit(InstanceEnded(InstanceState.COMPLETED, None, end_activity, started_ms=run.instance.started_ms))
+    run.emit(tree.ended(run, InstanceState.COMPLETED, None, end_activity))
 
 
 def _return_to_caller(run: Run, x: Execution) -> Steps:

@@ -16,6 +16,8 @@ from penstock.engine.events import (
     ExecutionKind,
     ExecutionMoved,
     ExternalTaskDeleted,
+    InstanceEnded,
+    InstanceState,
     SubscriptionDeleted,
 )
 from penstock.engine.incidents import close_for, drop_incidents
@@ -192,6 +194,13 @@ def drop_kept(run: Run, x: Execution) -> None:
             drop_kept(run, child)
             drop_waits(run, child)
             run.emit(ExecutionEnded(child.id, _ids(child)))
+
+
+def ended(run: Run, state: InstanceState, reason: str | None, end_activity: str | None = None) -> InstanceEnded:
+    """The end of the instance, with the moment from which its history may be removed (Camunda 7's strategy `end`)."""
+    days = run.definition.history_ttl_days
+    removal_ms = None if days is None else run.unit.now_ms + days * 86_400_000
+    return InstanceEnded(state, reason, end_activity, started_ms=run.instance.started_ms, removal_ms=removal_ms)
 
 
 def remove(run: Run, x: Execution) -> None:

@@ -890,7 +890,7 @@ def _problem(text: str) -> str | None:
 
 
 def _build(process: Process, row: Row) -> Definition:
-    return Definition.build(
+    found = Definition.build(
         process,
         id=row["id"],
         version=row["version"],
@@ -898,6 +898,8 @@ def _build(process: Process, row: Row) -> Definition:
         tenant=row["tenant_id"],
         table=TABLE,
     )
+    found.history_ttl_days = row["history_time_to_live"]
+    return found
 
 
 def _whole(table: str, **values: Any) -> Row:
