@@ -19,6 +19,7 @@ from penstock.expr.host import HostObject, Resolver
 _JAVASCRIPT = frozenset({"javascript", "ecmascript", "js", "nashorn", "graal.js", "graaljs"})
 
 _NAME = re.compile(r"(?:(?<![\w$.])|(?<=\.\.\.)|(?<=[tT]his\.))[^\W\d][\w$]*|(?<![\w$.])\$[\w$]+")
+_READ = re.compile(r"""(?<![\w$.])([^\W\d]\w*)\.getVariable\(\s*(?:'([^'"\\\n]*)'|"([^'"\\\n]*)")\s*\)""")
 _WORDS = """
 await break case catch class const continue debugger default delete do else enum export extends false finally for
 function if import in instanceof let new null of return static super switch this throw true try typeof undefined
@@ -167,3 +168,9 @@ def is_javascript(language: str) -> bool:
 def names_in(source: str) -> tuple[str, ...]:
     """Every word of a script's text that could be a variable, without doubles, in order: more than its free names."""
     return tuple(dict.fromkeys(word for word in _NAME.findall(source) if word not in _RESERVED))
+
+
+@functools.lru_cache(maxsize=1024)
+def read_in(source: str) -> tuple[tuple[str, str], ...]:
+    """Object and variable of every `execution.getVariable('x')` in a script's text, without doubles."""
+    return tuple(dict.fromkeys((owner, single or double) for owner, single, double in _READ.findall(source)))

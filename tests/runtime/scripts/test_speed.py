@@ -56,10 +56,12 @@ async def test_scripts_back_to_back_cost_a_few_contexts_each(scripts: Scripts) -
     await scripts.value("1")
     script = Script(language="javascript", source="a + b")
     scope = ResolverScope(Names({"a": 1, "b": 2}))
-    start = time.perf_counter()
+    times = []
     for _ in range(100):
+        start = time.perf_counter()
         assert (await scripts.host.run(script, scope)).value == 3
-    assert time.perf_counter() - start < 100 * 25 * median_s(_quickjs.Context)
+        times.append(time.perf_counter() - start)
+    assert statistics.median(times) < 7 * median_s(_quickjs.Context)  # compiling everything makes it 9 and more
 
 
 @pytest.mark.parametrize(
@@ -103,8 +105,9 @@ async def test_prepared_runtimes_are_used_once() -> None:
     try:
         for _ in range(20):
             await scripts.value(
-                "print('x'); leak = 1; var also = 2; Object.prototype.leak = 3; Array.prototype.map = null; JSON.stringify = null; "
-                "Object.getPrototypeOf(globalThis).leak = 4; Object.getPrototypeOf(Object.getPrototypeOf(globalThis)).leak = 5; "
+                "print('x'); leak = 1; var also = 2; Object.prototype.leak = 3; Array.prototype.map = null; "
+                "JSON.stringify = null; Object.getPrototypeOf(globalThis).leak = 4; "
+                "Object.getPrototypeOf(Object.getPrototypeOf(globalThis)).leak = 5; "
                 "Object.defineProperty = null; Proxy = null; String.prototype.slice = null; Symbol = 6; "
                 "Promise.resolve().then(() => { for (;;); }); Object.freeze(Object.prototype); 1"
             )

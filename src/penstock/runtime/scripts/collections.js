@@ -45,7 +45,7 @@
     getOrDefault(key, other) { return hasOwn(this, key) ? this[key] : other; },
     put(key, value) {
       const old = hasOwn(this, key) ? this[key] : null;
-      define(this, key, value);
+      define(this, key, value, true);
       return old;
     },
     putAll(other) { for (const key of keys(other)) javaMap.put.call(this, key, other[key]); },

@@ -1,20 +1,20 @@
 """Runs scripts in child processes that are killed when they overstep their limits."""
 
 import asyncio
+import collections
 import importlib.util
 import pathlib
 import re
 import struct
 import sys
-from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
 
 from penstock.base.errors import ScriptFailed
 from penstock.expr.script import Script, ScriptResult, ScriptScope, is_javascript
-from penstock.runtime.scripts.child import PRELUDE_FROM_LINE
-from penstock.runtime.scripts.session import Session
+from penstock.runtime.scripts.child import OWN_FROM_LINE
+from penstock.runtime.scripts.session import Refused, Session
 
 START_TIMEOUT_S = 30.0
 _CHILD = pathlib.Path(__file__).with_name("child.py")
@@ -48,7 +48,7 @@ class ScriptHost:
         }
         self._sizes = (memory_limit_bytes, message_limit_bytes)
         self._slots = asyncio.Semaphore(processes)
-        self._idle: list[_Child] = []
+        self._idle: collections.deque[_Child] = collections.deque()  # in turn: each prepares while others run
         self._all: set[_Child] = set()
         self._closed = False
 
@@ -83,7 +83,7 @@ class ScriptHost:
             child = await self._take()
             try:
                 frame = struct.pack(">I", len(source)) + source + header
-                kind, rest = await child.run(frame, session.answer, self._time_limit_ms)
+                kind, rest = await child.run(frame, session, self._time_limit_ms)
             except _Stopped as stopped:
                 raise _failed(script, self._reason(str(stopped))) from None
             finally:
@@ -92,7 +92,7 @@ class ScriptHost:
 
     async def _take(self) -> "_Child":
         while self._idle:
-            child = self._idle.pop()
+            child = self._idle.popleft()
             if child.is_alive:
                 return child
             await self._drop(child)
@@ -132,7 +132,7 @@ class ScriptHost:
                 value=None if code else session.border.decode(answer["value"]),
                 writes=tuple(session.writes),
                 bpmn_error=(code[0], code[1]) if code else None,
-                log=tuple(answer["log"]),
+                log=tuple(answer.get("log", ())),
             )
         except (ValueError, msgspec.DecodeError, RecursionError) as error:
             raise _failed(script, f"the result cannot be used: {error}") from error
@@ -154,7 +154,7 @@ class _Child(asyncio.SubprocessProtocol):
         self._stdin: asyncio.WriteTransport | None = None
         self._done: asyncio.Future[tuple[bytes, bytes]] | None = None
         self._exited = asyncio.get_running_loop().create_future()
-        self._answer: Callable[[bytes], bytes] | None = None
+        self._session: Session | None = None
         self.is_alive = False
 
     @property
@@ -181,14 +181,14 @@ class _Child(asyncio.SubprocessProtocol):
         except _Stopped as stopped:
             raise ScriptFailed(f"the process for scripts did not start: {stopped}") from None
 
-    async def run(self, frame: bytes, answer: Callable[[bytes], bytes], limit_ms: int) -> tuple[bytes, bytes]:
+    async def run(self, frame: bytes, session: Session, limit_ms: int) -> tuple[bytes, bytes]:
         """Sends a script and answers its questions until it ends: kind and rest of its last frame.
 
-        Raises `_Stopped`, and what `answer` raises; then the child must be killed.
+        Raises `_Stopped`, and what `session` raises; then the child must be killed.
         """
         if not self.is_idle:
             raise _Stopped("the process for scripts has ended")
-        self._answer = answer
+        self._session = session
         self._done = asyncio.get_running_loop().create_future()
         self._send(b"R", frame)
         return await self._wait(limit_ms / 1000)
@@ -201,7 +201,7 @@ class _Child(asyncio.SubprocessProtocol):
             result = await done
         finally:
             timer.cancel()
-            self._answer = None
+            self._session = None
         self._done = None  # only now: after a failure or a cancellation it is not idle, and is killed
         return result
 
@@ -247,12 +247,16 @@ class _Child(asyncio.SubprocessProtocol):
     def _frame(self, kind: bytes, rest: bytes) -> None:
         if self._done is None or self._done.done():
             return
-        if kind != b"Q":
-            self._done.set_result((kind, rest))
-            return
-        assert self._answer is not None
+        session = self._session
         try:
-            self._send(b"A", self._answer(rest))
+            if kind == b"Q" and session is not None:
+                self._send(b"A", session.answer(rest))
+            elif kind == b"W" and session is not None:
+                session.write(rest)
+            else:
+                self._done.set_result((kind, rest))
+        except Refused as refused:
+            self._fail(_Stopped(str(refused)))
         except Exception as error:  # handed to whoever awaits the script
             self._fail(error)
 
@@ -268,7 +272,7 @@ class _Child(asyncio.SubprocessProtocol):
 def _position(script: Script, stack: str) -> tuple[int | None, int | None]:
     """Line and column of the innermost frame that is the script's own."""
     for line, column in _FRAME.findall(stack):
-        if int(line) < PRELUDE_FROM_LINE:
+        if int(line) < OWN_FROM_LINE:
             return int(line), int(column)
     return None, None
 

@@ -1,7 +1,7 @@
 // Names that scripts written for a JVM find: Java itself is not there, and says so.
 (function (own) {
   'use strict';
-  const { Proxy, String, Symbol, print } = own;
+  const { Proxy, String, Symbol, keys, base, define } = own;
   class BpmnError extends Error {
     constructor(code, message) {
       super(message === undefined || message === null ? '' : String(message));
@@ -25,9 +25,8 @@
     });
   };
   const load = (...names) => java(names.map(String).join(', '))();
-  const console = { log: print, info: print, warn: print, error: print, debug: print };
   const names = {
-    BpmnError, console, load, importClass: load, importPackage: load,
+    BpmnError, load, importClass: load, importPackage: load,
     java: java('java'), javax: java('javax'), org: java('org'),
     Packages: new Proxy({}, { get: (_, name) => (typeof name === 'symbol' ? undefined : java(name)) }),
     Java: {
@@ -36,6 +35,6 @@
       to: (items) => items,
     },
   };
-  for (const name of own.keys(names)) own.define(own.base, name, names[name], false);
-  return names;
+  for (const name of keys(names)) define(base, name, names[name], false);
+  return { BpmnError };
 })

@@ -1,5 +1,7 @@
 """One run of one script, on the parent's side: answers its questions, records its writes."""
 
+import functools
+import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -7,7 +9,7 @@ import msgspec
 
 from penstock.base.errors import PenstockError
 from penstock.expr.host import HostObject
-from penstock.expr.script import WRITES, Script, ScriptScope, ScriptWrite, names_in
+from penstock.expr.script import WRITES, Script, ScriptScope, ScriptWrite, names_in, read_in
 from penstock.runtime.scripts.wire import Border
 
 INLINE_CHARACTERS = 4096
@@ -32,12 +34,14 @@ class Session:
         self._visible: dict[str, Any] = {}
         self._local: dict[tuple[str, str], Any] = {}
         self._beans: dict[tuple[str, str], Any] = {}
+        self._touched: set[str] = set()
 
     # -- the start: everything small that the text names
 
     def names(self) -> bytes:
-        """JSON for the child: values of the names in the script's text, and the names to ask for later."""
+        """JSON for the child: what the script may read without asking, and the names to ask for (see child.py)."""
         values: dict[str, Any] = {}
+        hosts: dict[str, str] = {}
         lazy: list[str] = []
         for name in names_in(self.script.source):
             try:
@@ -47,20 +51,55 @@ class Session:
             except PenstockError:
                 lazy.append(name)  # fails when, and only if, the script reads it
                 continue
-            if _is_small(value):
+            if isinstance(value, HostObject):
+                hosts[name] = value.name
+            elif _is_small(value):
                 values[name] = self.border.encode(value)
             else:
                 lazy.append(name)
-        return msgspec.json.encode({"values": values, "lazy": lazy, "value": self.script.needs_value})
+        header = {
+            "values": values,
+            "hosts": hosts or None,
+            "lazy": lazy or None,
+            "got": self._got(hosts),
+            "parts": _parts(self.script.source),
+            "value": self.script.needs_value,
+        }
+        return msgspec.json.encode(header)
+
+    def _got(self, hosts: dict[str, str]) -> dict[str, dict[str, Any]]:
+        """What `execution.getVariable('x')`, as the text says it, will answer, when that is small."""
+        got: dict[str, dict[str, Any]] = {}
+        for owner, name in read_in(self.script.source):
+            if hosts.get(owner) != owner:
+                continue
+            try:
+                value = self._names.call(owner, "getVariable", (name,))
+            except (KeyError, PenstockError):
+                continue  # the script may ask, and is told then
+            if _is_small(value):
+                got.setdefault(owner, {})[name] = self.border.encode(value)
+        return got
 
     # -- questions
 
     def answer(self, question: bytes) -> bytes:
         """JSON that answers a question. Errors of the engine go to the script, which may catch them."""
         try:
-            return msgspec.json.encode(self._answer(*msgspec.json.decode(question)))
-        except (PenstockError, _Refused) as error:
+            return msgspec.json.encode(self._answer(*_decoded(question)))
+        except (PenstockError, Refused) as error:
             return msgspec.json.encode({"error": str(error)})
+
+    def write(self, write: bytes) -> None:
+        """A write that waits for no answer. Raises `Refused`: then the script cannot go on."""
+        owner, method, args = _decoded(write)
+        try:
+            self._call(owner, method, self._arguments(args))
+        except KeyError:
+            raise Refused(f"{owner}.{method} is not a function") from None
+        except PenstockError as error:
+            raise Refused(str(error)) from error
+        self._touched.clear()  # the script knows
 
     def _answer(self, kind: str, name: str, *rest: Any) -> dict[str, Any]:
         try:
@@ -72,13 +111,17 @@ class Session:
                 value = self._call(name, rest[0], self._arguments(rest[1]))
         except KeyError:
             return _MISSING
-        return {"value": self.border.encode(value)}
+        answer = {"value": self.border.encode(value)}
+        if self._touched:
+            answer["changed"] = {name: self._visible[name] is not _GONE for name in self._touched}
+            self._touched.clear()
+        return answer
 
     def _arguments(self, wires: list[Any]) -> tuple[Any, ...]:
         try:
             return tuple(self.border.decode(wire) for wire in wires)
         except ValueError as error:
-            raise _Refused(str(error)) from error
+            raise Refused(str(error)) from error
 
     def _lookup(self, name: str) -> Any:
         if name in self._visible:
@@ -99,9 +142,9 @@ class Session:
         if bounds is None:
             return self._read(object_name, method, args)
         if not bounds[0] <= len(args) <= bounds[1]:
-            raise _Refused(f"{object_name}.{method} does not take {len(args)} arguments")
+            raise Refused(f"{object_name}.{method} does not take {len(args)} arguments")
         if len(self.writes) >= WRITES_MAX:
-            raise _Refused(f"a script may make {WRITES_MAX} changes, this one makes more")
+            raise Refused(f"a script may make {WRITES_MAX} changes, this one makes more")
         self._record(object_name, method, args)
         self.writes.append(ScriptWrite(object_name, method, args))
         return None
@@ -124,6 +167,7 @@ class Session:
         if local or self._lands_locally(owner, name):
             self._local[owner, name] = value
         self._visible[name] = value
+        self._touched.add(name)
 
     def _lands_locally(self, owner: str, name: str) -> bool:
         """Whether `setVariable` on `owner` sets a variable of its own scope."""
@@ -143,6 +187,7 @@ class Session:
                 continue
             self._local[owner, name] = _GONE
             self._visible[name] = _GONE
+            self._touched.add(name)
 
     # -- reads
 
@@ -155,7 +200,7 @@ class Session:
         return self._names.call(owner, method, args)
 
     def _refuse_arguments(self, owner: str, method: str) -> Any:
-        raise _Refused(f"{owner}.{method} takes {_ARITY[method]} argument(s)")
+        raise Refused(f"{owner}.{method} takes {_ARITY[method]} argument(s)")
 
     def _ask(self, owner: str, method: str, name: str) -> bool:
         return bool(self._read(owner, method, (name,)))
@@ -198,7 +243,7 @@ class Session:
         return list(_laid_over(dict.fromkeys(self._outright(owner, "getVariableNamesLocal")), mine))
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """The script asked for something that cannot be; it gets this as a JavaScript error."""
 
 
@@ -215,10 +260,31 @@ _READERS: dict[str, Callable[..., Any]] = {
 _ARITY = {name: 0 if "Variables" in name or "Names" in name else 1 for name in _READERS}
 
 
+def _decoded(message: bytes) -> list[Any]:
+    try:
+        return list(msgspec.json.decode(message))
+    except msgspec.DecodeError as error:
+        raise Refused(f"a value cannot be used: {error}") from error
+
+
 def _is_small(value: Any) -> bool:
     if isinstance(value, str):
         return len(value) <= INLINE_CHARACTERS
-    return value is None or isinstance(value, bool | int | float | HostObject)
+    return value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+@functools.lru_cache(maxsize=1024)
+def _parts(source: str) -> tuple[str, ...]:
+    """The parts of the prelude that define names in a script's text; all, where the script may make text itself."""
+    words = names_in(source)
+    if "eval" in words or "Function" in words:
+        words = tuple(_PART_OF)
+    return tuple(dict.fromkeys(_PART_OF[word] for word in words if word in _PART_OF))
+
+
+_JAVA = ("BpmnError", "java", "javax", "org", "Java", "Packages", "load", "importClass", "importPackage")
+_PART_OF = dict.fromkeys(("print", "println", "console"), "print") | dict.fromkeys(_JAVA, "java") | {"S": "spin"}
+"""Name that scripts find → the part of the prelude that defines it."""
 
 
 def _present(value: Any, name: str) -> Any:
@@ -241,17 +307,17 @@ def _pairs(method: str, args: tuple[Any, ...]) -> Iterable[tuple[str, Any]]:
     if len(args) == 2:
         return [(_text(args[0]), args[1])]
     if not isinstance(args[0], dict):
-        raise _Refused(f"{method} takes an object of names and values")
+        raise Refused(f"{method} takes an object of names and values")
     return list(args[0].items())
 
 
 def _text(name: Any) -> str:
     if not isinstance(name, str):
-        raise _Refused("the name of a variable must be a text")
+        raise Refused("the name of a variable must be a text")
     return name
 
 
 def _texts(names: Any) -> list[str]:
     if not isinstance(names, list):
-        raise _Refused("the names of variables must be a list of texts")
+        raise Refused("the names of variables must be a list of texts")
     return [_text(name) for name in names]

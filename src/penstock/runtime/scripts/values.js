@@ -1,7 +1,7 @@
 // How values cross the border that are more than a text, a number or a boolean.
 (function (own) {
   'use strict';
-  const { create, setPrototypeOf, keys, hasOwn, isArray, isFinite, define, need, stringify, Date, Map, Number, Promise, Set, String,
+  const { create, setPrototypeOf, keys, hasOwn, isArray, isFinite, define, need, Date, Map, Number, Promise, Set, String,
     Boolean, WeakMap } = own;
   const handles = new WeakMap();  // stand-in -> number of a value that scripts can only pass on
   const isHost = (value) => own.objects !== undefined && own.objects.hosts.has(value);
@@ -38,7 +38,7 @@
     }
   };
   const map = (wire) => {
-    for (const key of keys(wire)) define(wire, key, enter(wire[key]));
+    for (const key of keys(wire)) define(wire, key, enter(wire[key]), true);
     return setPrototypeOf(wire, need('collections').javaMap);
   };
 
@@ -57,7 +57,7 @@
     if (handles.has(value)) return { '@': ['handle', handles.get(value)] };
     if (own.spin !== undefined) {
       if (value instanceof own.spin.SpinJsonNode) return { '@': ['json', own.spin.SpinJsonNode.unwrap(value)] };
-      if (own.paths !== undefined && value instanceof own.paths.SpinJsonPath) return leave(value.element(), depth);
+      if (own.spinmore !== undefined && value instanceof own.spinmore.SpinJsonPath) return leave(value.element(), depth);
     }
     if (value instanceof Date) {
       if (!isFinite(value.getTime())) throw new TypeError('an invalid Date cannot leave a script');
