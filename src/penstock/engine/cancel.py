@@ -21,7 +21,7 @@ from penstock.engine.tasks import end_task, notify_task
 from penstock.engine.unit import Run
 
 
-def cancel(run: Run, x: Execution, reason: str) -> Steps:
+def cancel(run: Run, x: Execution, reason: str | None) -> Steps:
     """Cancels everything below `x`, then what `x` is in, then removes `x`."""
     yield from clear(run, x, reason)
     if x.kind is ExecutionKind.SCOPE:
@@ -31,7 +31,7 @@ def cancel(run: Run, x: Execution, reason: str) -> Steps:
         tree.remove(run, x)
 
 
-def clear(run: Run, x: Execution, reason: str) -> Steps:
+def clear(run: Run, x: Execution, reason: str | None) -> Steps:
     """Cancels everything below `x` and the activity in which its own path is (not the scope that `x` owns)."""
     executions = run.instance.executions
     while True:
@@ -48,7 +48,7 @@ def clear(run: Run, x: Execution, reason: str) -> Steps:
                 delete_job(run, run.instance.jobs[id])
 
 
-def _cancel_scope(run: Run, x: Execution, reason: str) -> Steps:
+def _cancel_scope(run: Run, x: Execution, reason: str | None) -> Steps:
     if x.scope_instance is None:
         return
     if x.activity_instance != x.scope_instance:
@@ -56,7 +56,7 @@ def _cancel_scope(run: Run, x: Execution, reason: str) -> Steps:
     yield from _cancel_activity(run, x, reason)
 
 
-def _cancel_activity(run: Run, x: Execution, reason: str) -> Steps:
+def _cancel_activity(run: Run, x: Execution, reason: str | None) -> Steps:
     a = run.activity(x)
     if x.called is not None:
         called = yield from load_run(run, x.called)
@@ -75,16 +75,16 @@ def _cancel_activity(run: Run, x: Execution, reason: str) -> Steps:
             delete_job(run, run.instance.jobs[id])
 
 
-def drop_tasks(run: Run, x: Execution, reason: str) -> Steps:
+def drop_tasks(run: Run, x: Execution, reason: str | None) -> Steps:
     """Ends the user tasks that wait at `x`."""
     for id in list(x.tasks):
         task = run.instance.tasks[id]
         if not run.skip_listeners:
             yield from notify_task(run, x, task, "delete")
-        end_task(run, task, reason)
+        end_task(run, task, reason or "deleted")
 
 
-def interrupt(run: Run, scope: Execution, reason: str) -> Steps:
+def interrupt(run: Run, scope: Execution, reason: str | None) -> Steps:
     """Cancels everything inside `scope`, which stays; nothing waits at it any more but compensation (Camunda 7
     `ExecutionEntity.interrupt`)."""
     yield from drop_tasks(run, scope, reason)
@@ -97,7 +97,7 @@ def interrupt(run: Run, scope: Execution, reason: str) -> Steps:
 def cancel_instance(run: Run, state: InstanceState, reason: str | None) -> Steps:
     """Cancels the whole instance; it ends in `state`."""
     top = run.top
-    yield from clear(run, top, reason or "")
+    yield from clear(run, top, reason)
     if run.definition.root.end_listeners and not run.skip_listeners:
         yield from notify(run, top, run.definition.root, "end")
     tree.drop_kept(run, top)
