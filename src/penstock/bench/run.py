@@ -180,6 +180,10 @@ Costs = tuple[float | None, float | None, float | None]
 """CPU seconds of server, database, whole machine."""
 
 
+W2_CONNECTIONS = 256
+"""W2 is bound by its instances in flight, not by its connections: with 64, most of these would wait for one."""
+
+
 def _load(plan: Plan, workload: str, place: _Place, server: Server, key: str) -> tuple[dict[str, Any], Costs, float]:
     """What the generator found, what it cost, and how long it took until the views had everything."""
     generator = subprocess.Popen(
@@ -192,7 +196,7 @@ def _load(plan: Plan, workload: str, place: _Place, server: Server, key: str) ->
             "port": server.port,
             "workload": workload,
             "path": f"/engine-rest/process-definition/key/{key}/start",
-            "connections": plan.connections,
+            "connections": plan.connections if workload == "W1" else max(plan.connections, W2_CONNECTIONS),
             "warmup_s": plan.warmup_s,
             "seconds": plan.seconds,
             "topics": models.TOPICS,

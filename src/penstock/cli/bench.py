@@ -20,7 +20,9 @@ def bench(
     workload: Annotated[str, typer.Option(help="W1, W2 or all.")] = "all",
     seconds: Annotated[float, typer.Option(min=0.1, help="How long is measured.")] = 12.0,
     warmup: Annotated[float, typer.Option(min=0.0, help="Seconds of load before that.")] = 5.0,
-    connections: Annotated[int, typer.Option(min=7, max=10_000, help="Keep-alive connections.")] = 64,
+    connections: Annotated[
+        int, typer.Option(min=7, max=10_000, help="Keep-alive connections of W1; W2 has at least 256.")
+    ] = 64,
     in_flight: Annotated[int, typer.Option(min=1, max=100_000, help="Instances of W2 that run at a time.")] = 400,
     processes: Annotated[int, typer.Option(min=1, max=256, help="Server processes (PostgreSQL only).")] = 1,
     profile: Annotated[

@@ -483,14 +483,15 @@ class Executor:
         if any(hot.pending for id in ids if (hot := self._cache.get(id)) is not None):
             await self._committer.flushed()
         found: dict[str, Instance] = {}
-        unknown = [id for id in dict.fromkeys(ids) if self._shared or self._cache.get(id) is None]
+        shared = self._shared and not self._store.alone
+        unknown = [id for id in dict.fromkeys(ids) if shared or self._cache.get(id) is None]
         stored = await self._store.load(unknown) if unknown else {}
         for id in dict.fromkeys(ids):
             hot = self._cache.get(id)
             row = stored.get(id)
             if hot is None or (row is not None and row.revision > hot.revision):
                 state = Hot.of(row).snapshot() if row is not None else None
-            elif self._shared and row is None:
+            elif shared and row is None:
                 state = None
             else:
                 state = hot.state()

@@ -201,6 +201,12 @@ class Store(Protocol):
     name: str
     """`memory`, `sqlite` or `postgresql`."""
 
+    @property
+    def alone(self) -> bool:
+        """Whether no other node writes to this store: then what a node has in memory is what was last committed. A node
+        that comes is known before it has committed anything."""
+        ...
+
     async def open(self) -> None:
         """Connects, creates or migrates the schema. Raises StoreFailed with what to do."""
         ...

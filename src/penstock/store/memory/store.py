@@ -63,6 +63,10 @@ class MemoryStore:
         self._turns: dict[str, int] = {}
         self._turn = 0
 
+    @property
+    def alone(self) -> bool:
+        return True
+
     async def open(self) -> None:
         """Nothing to connect to."""
 

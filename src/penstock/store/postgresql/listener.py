@@ -40,6 +40,11 @@ class Listener:
         self.others = True
         """Whether there is another node, as far as is known: up to a `wait` ago."""
 
+    @property
+    def listens(self) -> bool:
+        """Whether news of other nodes can come."""
+        return self._connection is not None and not self._connection.is_closed()
+
     async def start(self) -> None:
         """Connects and listens. Raises what the driver raises."""
         connection = await asyncpg.connect(

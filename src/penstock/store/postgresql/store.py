@@ -137,6 +137,10 @@ class PostgresqlStore:
 
     # -- opening and closing
 
+    @property
+    def alone(self) -> bool:
+        return self._listener.listens and not self._listener.others
+
     async def open(self) -> None:
         if self._writers is not None:
             raise StoreFailed("the store is already open")

@@ -112,6 +112,10 @@ class SqliteStore:
 
     # -- opening and closing
 
+    @property
+    def alone(self) -> bool:
+        return True
+
     async def open(self) -> None:
         if self._threads:
             raise StoreFailed(f"{self._path} is already open")
