@@ -33,4 +33,5 @@ if [ -z "$python" ]; then
         exit 1
     fi
 fi
-exec "$python" -m venv "$venv"
+# Cleared: one that another Python has made cannot be made over.
+exec "$python" -m venv --clear "$venv"
