@@ -4,7 +4,6 @@ Everything below `runtime` is told the time by its caller; `runtime`, `api` and 
 """
 
 import time
-from datetime import UTC, datetime
 from typing import Protocol
 
 
@@ -47,8 +46,3 @@ class VirtualClock:
         if span_ms < 0:
             raise ValueError(f"a clock cannot go back, asked for {span_ms} ms")
         self._now_ms += span_ms
-
-
-def to_datetime(moment_ms: int) -> datetime:
-    """An aware UTC datetime for milliseconds since the epoch."""
-    return datetime.fromtimestamp(moment_ms / 1000, UTC)

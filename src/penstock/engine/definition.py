@@ -134,12 +134,6 @@ class ProcessKind(ElementKind):
     composite = True
 
 
-class BodyKind(ElementKind):
-    """Placeholder of a multi-instance body until the table gives the real one."""
-
-    name = "multiInstanceBody"
-
-
 class Definition:
     """One version of one process, ready to run."""
 

@@ -105,11 +105,6 @@ class Ticket:
         self.bump_epoch = False
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    @property
-    def is_empty(self) -> bool:
-        """Nothing to write and nothing to check."""
-        return not (self.events or self.rows or self.deleted or self.locks or self.jobs or self.inbox)
-
 
 ENDED_MAX = 10_000
 """How many instances that have ended are remembered, so that nobody looks for them in the store."""
