@@ -15,6 +15,8 @@ from hostile import BODY_BYTES_MAX, ROUTES, Answer, Call, World, calls, check, m
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from penstock.api.http1 import Connection
+
 EXAMPLES = int(os.environ.get("PENSTOCK_FUZZ_EXAMPLES") or 0)
 """How many random requests, other ones each time; without it always the same few."""
 
@@ -436,11 +438,12 @@ async def port(world: World) -> AsyncIterator[int]:
     bound.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
         world.app,
-        http="httptools",
+        http=Connection,
         ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
+        proxy_headers=False,
         timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)

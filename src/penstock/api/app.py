@@ -136,7 +136,7 @@ class App:
     def __init__(self, engine: Engine, routes: Iterable[Route], *, any_origin: bool = True) -> None:
         self.engine = engine
         self._router = Router(routes)
-        self._bytes_max = engine.settings.payload_bytes_max
+        self.bytes_max = engine.settings.payload_bytes_max
         self._any_origin = any_origin
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -149,20 +149,24 @@ class App:
             await send({"type": "websocket.close", "code": 1000})
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        headers: dict[bytes, bytes] = dict(scope["headers"])
-        request = Request(self.engine, scope, receive, headers)
-        try:
-            response = await self._answer(request, receive)
-        except PenstockError as error:
-            response = refusal(problems.of(error))
-        except ConnectionError:
-            return
-        except Exception:
-            _log.exception("defect", method=scope["method"], path=scope["path"])
-            response = refusal(problems.internal())
-        await _send(scope, send, response, self._cors(scope, headers))
+        request = Request(self.engine, scope, receive, dict(scope["headers"]))
+        response = await self.respond(request)
+        if response is not None:
+            await _send(scope, send, response, self.cors(request))
 
-    async def _answer(self, request: Request, receive: Receive) -> Response:
+    async def respond(self, request: Request) -> Response | None:
+        """The answer to any request; None when the client has left before all of it was there."""
+        try:
+            return await self._answer(request)
+        except PenstockError as error:
+            return refusal(problems.of(error))
+        except ConnectionError:
+            return None
+        except Exception:
+            _log.exception("defect", method=request.method, path=request.scope["path"])
+            return refusal(problems.internal())
+
+    async def _answer(self, request: Request) -> Response:
         segments = _segments(request.scope)
         if not segments or segments[0] != ROOT:
             return self._outside(request, segments)
@@ -182,8 +186,11 @@ class App:
                 headers = ((b"allow", _allow(routes)),)
                 raise problems.http(405, "NotAllowedException", "Method Not Allowed", headers)
         _negotiate(request, route)
-        if method != "GET" or b"content-length" in request.headers or b"transfer-encoding" in request.headers:
-            request.content = await read_body(receive, request.headers, self._bytes_max)
+        receive = request.receive
+        if receive is not None and (
+            method != "GET" or b"content-length" in request.headers or b"transfer-encoding" in request.headers
+        ):
+            request.content = await read_body(receive, request.headers, self.bytes_max)
         result = await route.handler(request, *values)
         if result is None:
             return NO_CONTENT
@@ -197,9 +204,11 @@ class App:
             raise problems.http(405, "NotAllowedException", "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
         return page(request)
 
-    def _cors(self, scope: Scope, headers: Mapping[bytes, bytes]) -> Sequence[tuple[bytes, bytes]]:
+    def cors(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
+        """The headers that let a page of another origin read the answer."""
+        headers = request.headers
         origin = headers.get(b"origin")
-        if origin is None or not self._any_origin or (scope.get("server") or ("",))[0] not in _LOOPBACK:
+        if origin is None or not self._any_origin or (request.scope.get("server") or ("",))[0] not in _LOOPBACK:
             return ()
         allowed = [(b"access-control-allow-origin", origin), (b"vary", b"Origin")]
         if b"access-control-request-method" in headers:

@@ -109,9 +109,9 @@ class Route:
 class Request:
     """A request: its headers, its whole body, and the node that answers it."""
 
-    __slots__ = ("_query", "_receive", "accepted", "content", "engine", "headers", "method", "scope", "user")
+    __slots__ = ("_query", "accepted", "content", "engine", "gone", "headers", "method", "receive", "scope", "user")
 
-    def __init__(self, engine: Engine, scope: Scope, receive: Receive, headers: Mapping[bytes, bytes]) -> None:
+    def __init__(self, engine: Engine, scope: Scope, receive: Receive | None, headers: Mapping[bytes, bytes]) -> None:
         self.engine = engine
         self.scope = scope
         self.headers = headers
@@ -119,7 +119,10 @@ class Request:
         self.content = b""
         self.accepted = JSON
         self.user: str | None = None
-        self._receive = receive
+        self.receive = receive
+        """Where the body comes from; None: it is in `content` already."""
+        self.gone: Callable[[], Awaitable[None]] = self._disconnected
+        """Returns when the client has closed the connection."""
         self._query: dict[str, list[str]] | None = None
 
     # -- query string
@@ -212,7 +215,7 @@ class Request:
     async def unless_gone(self, answer: Awaitable[Any]) -> Any:
         """Waits for `answer`, but cancels it as soon as the client has closed the connection (then: 204 to nobody)."""
         work = asyncio.ensure_future(answer)
-        gone = asyncio.ensure_future(self._disconnected())
+        gone = asyncio.ensure_future(self.gone())
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if work.done():
@@ -225,7 +228,8 @@ class Request:
             await asyncio.gather(work, gone, return_exceptions=True)
 
     async def _disconnected(self) -> None:
-        while (await self._receive())["type"] != "http.disconnect":
+        assert self.receive is not None
+        while (await self.receive())["type"] != "http.disconnect":
             pass
 
 
@@ -233,14 +237,14 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], bytes_max:
     """The whole body, at most `bytes_max` bytes. Raises Problem 413, ConnectionError when the client left."""
     declared = headers.get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > bytes_max:
-        raise _too_large(bytes_max)
+        raise too_large(bytes_max)
     message = await receive()
     if message["type"] == "http.disconnect":
         raise ConnectionError("the client has gone")
     first: bytes = message.get("body", b"")
     if not message.get("more_body"):
         if len(first) > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
         return first
     size, chunks = len(first), [first]
     while message.get("more_body"):
@@ -250,11 +254,12 @@ async def read_body(receive: Receive, headers: Mapping[bytes, bytes], bytes_max:
         chunks.append(message.get("body", b""))
         size += len(chunks[-1])
         if size > bytes_max:
-            raise _too_large(bytes_max)
+            raise too_large(bytes_max)
     return b"".join(chunks)
 
 
-def _too_large(bytes_max: int) -> problems.Problem:
+def too_large(bytes_max: int) -> problems.Problem:
+    """A body of more than `bytes_max` bytes: 413."""
     return problems.http(413, "RequestTooLarge", f"Payload Too Large: a body may have at most {bytes_max} bytes")
 
 

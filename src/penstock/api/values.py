@@ -50,7 +50,7 @@ def read_all(variables: Any) -> dict[str, TypedValue]:
     """A map of variables from a body (None: none). Raises 400."""
     if not variables:
         return {}
-    if not isinstance(variables, Mapping):
+    if not isinstance(variables, dict):
         raise problems.unreadable()
     return {name: read(dto) for name, dto in variables.items()}
 
@@ -60,7 +60,7 @@ def read(dto: Any) -> TypedValue:
     sibling for unknown types, 500 `IllegalArgumentException` for a file without a name, as Camunda."""
     if dto is None:
         dto = {}
-    if not isinstance(dto, Mapping):
+    if not isinstance(dto, dict):
         raise problems.unreadable()
     value, stated, info = dto.get("value"), dto.get("type"), dto.get("valueInfo")
     if info is not None and not isinstance(info, dict):

@@ -22,20 +22,21 @@ class Ids(Protocol):
 
 
 _TAILS = 512
+_COUNTS = [f"{count:03x}-" for count in range(0x1000)]
 
 
 class UuidSource:
     """UUIDv7: 48 bits of milliseconds, 12 bits that count within the millisecond, 60 random bits."""
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self._now_ms = clock.now_ms
         self._last_ms = -1
         self._head = ""
         self._count = 0
         self._tails: list[str] = []
 
     def new(self) -> str:
-        now_ms = self._clock.now_ms()
+        now_ms = self._now_ms()
         if now_ms > self._last_ms:
             self._begin(now_ms)
         elif self._count >= 0xFFF:
@@ -47,7 +48,7 @@ class UuidSource:
             random = os.urandom(8 * _TAILS).hex()
             # The variant (RFC 9562 §4.1) is always 8: it costs two random bits and saves looking at them.
             self._tails = [f"8{random[at + 1 : at + 4]}-{random[at + 4 : at + 16]}" for at in range(0, 16 * _TAILS, 16)]
-        return f"{self._head}{self._count:03x}-{self._tails.pop()}"
+        return self._head + _COUNTS[self._count] + self._tails.pop()
 
     def _begin(self, moment_ms: int) -> None:
         self._last_ms = moment_ms

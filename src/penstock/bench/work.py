@@ -11,7 +11,7 @@ from penstock.bench.connection import Connection, post_head, request
 FETCH_TASKS = 50
 LONG_POLL_MS = 10_000
 LOCK_MS = 60_000
-WORKERS_PER_TOPIC = 2
+WORKERS_PER_TOPIC = 4
 """Each asks for tasks, completes all it got, and asks again."""
 
 OVERLOADED_PAUSE_S = 0.05

@@ -17,6 +17,7 @@ import structlog
 
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
+from penstock.cli.collector import collect_rarely
 from penstock.cli.settings import ServerSettings
 from penstock.runtime.projector import NEWS, Projector
 from penstock.store import open_store
@@ -70,6 +71,7 @@ async def _project(settings: ServerSettings, stop: asyncio.Event) -> None:
     clock = SystemClock()
     store = open_store(settings.store, clock)
     await store.open()
+    collect_rarely()
     projector = Projector(store, clock, shared=True, stream="", keeps_lead=True)
     try:
         await projector.start()

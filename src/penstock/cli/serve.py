@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import gc
 import signal
 import socket
 from collections.abc import Awaitable, Callable
@@ -13,9 +12,11 @@ import structlog
 import uvicorn
 
 from penstock.api.app import create_app
+from penstock.api.http1 import Connection
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
 from penstock.base.ids import UuidSource
+from penstock.cli.collector import collect_rarely
 from penstock.cli.projecting import projecting
 from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
 from penstock.runtime.node import Node
@@ -31,10 +32,6 @@ DRAIN_S = 30
 """How long requests that were taken may still take once the server goes down."""
 
 BACKLOG = 2_048
-
-GC_THRESHOLDS = (50_000, 20, 50)
-"""With Python's own (700, 10, 10) the collector took 7 to 9 % of the CPU under load, to find nothing: what a request
-makes has no cycles. What is loaded at the start is never looked at again."""
 
 _log = structlog.get_logger("penstock.server")
 
@@ -118,9 +115,7 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
         node = Node(store, clock=clock, ids=UuidSource(clock), settings=settings.node, delegates=delegates)
         try:
             await node.start()
-            gc.collect()
-            gc.freeze()
-            gc.set_threshold(*GC_THRESHOLDS)
+            collect_rarely()
             server = _Server(_config(node), node, ready)
             async with projecting(settings):
                 await server.serve([bound])
@@ -144,7 +139,7 @@ def run(settings: ServerSettings, bound: socket.socket, ready: Ready) -> None:
 def _config(node: Node) -> uvicorn.Config:
     return uvicorn.Config(
         create_app(node),
-        http="httptools",
+        http=Connection,
         loop="uvloop",
         ws="none",
         lifespan="off",

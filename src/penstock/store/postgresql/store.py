@@ -128,7 +128,7 @@ class PostgresqlStore:
         self._planner = sql.Planner()
         self._view_planner = sql.Planner()
         self._owned: dict[str, int] = {}
-        self._texts: dict[tuple[str, Change, tuple[str, ...], tuple[bool, ...]], str] = {}
+        self._texts: dict[tuple[str, Change, tuple[str, ...], tuple[bool, ...], bool], str] = {}
         self._fetches = 0
         self._inbox_purged_ms = 0
         self._writers: asyncpg.Pool | None = None
@@ -255,12 +255,20 @@ class PostgresqlStore:
             first = f"SELECT pg_advisory_xact_lock({LOCK_EPOCH})"
         elif batch.epoch is not None:
             first = f"SELECT pg_advisory_xact_lock_shared({LOCK_EPOCH})"
+        try:
+            return await self._commit(batch, steps, first, replacing=False)
+        except asyncpg.UniqueViolationError:
+            return await self._commit(batch, steps, first, replacing=True)
+
+    async def _commit(
+        self, batch: Batch, steps: Sequence[sql.PlanStep], first: str, *, replacing: bool
+    ) -> int | Rejected:
         async with self._writer() as connection:
             try:
                 async with _transaction(connection, first):
                     await self._check(connection, batch)
                     position = await self._write_batch(connection, batch)
-                    await self._write_rows(connection, steps)
+                    await self._write_rows(connection, steps, replacing=replacing)
                     await self._purge_inbox(connection, batch)
             except _Refused as refused:
                 return refused.rejected
@@ -389,15 +397,17 @@ class PostgresqlStore:
             raise _Refused(Rejected(instances=exists, inbox=taken, epoch=epoch))
         return row["position"] if batch.log is not None else 0
 
-    async def _write_rows(self, connection: Any, steps: Sequence[sql.PlanStep]) -> None:
+    async def _write_rows(self, connection: Any, steps: Sequence[sql.PlanStep], *, replacing: bool) -> None:
+        """`replacing`: an INSERT may meet a row with its key. That costs a look for each row, a quarter of the statement,
+        and hardly ever happens: so it is tried without, and the transaction is done again when it does."""
         for step in steps:
             if isinstance(step, RowGroup):
-                await connection.execute(*self._row_statement(step))
+                await connection.execute(*self._row_statement(step, replacing))
             else:
                 text, args = sql.where_statement(self._dialect, step)
                 await connection.execute(text, *args)
 
-    def _row_statement(self, group: RowGroup) -> tuple[Any, ...]:
+    def _row_statement(self, group: RowGroup, replacing: bool) -> tuple[Any, ...]:
         """The statement of many rows and its arguments: an array per column, and one value where all rows have the same.
         Most columns of most batches are null or the same throughout, and every element of an array costs the driver."""
         arguments: list[Any] = []
@@ -408,10 +418,10 @@ class PostgresqlStore:
             alike = count >= ALIKE_ROWS_MIN and column not in group.table.key and values.count(values[0]) == count
             same.append(alike)
             arguments.append(values[0] if alike else values)
-        return (self._row_text(group, tuple(same)), *arguments)
+        return (self._row_text(group, tuple(same), replacing), *arguments)
 
-    def _row_text(self, group: RowGroup, same: tuple[bool, ...]) -> str:
-        cached = (group.table.name, group.change, group.columns, same)
+    def _row_text(self, group: RowGroup, same: tuple[bool, ...], replacing: bool) -> str:
+        cached = (group.table.name, group.change, group.columns, same, replacing)
         text = self._texts.get(cached)
         if text is None:
             table, key = group.table, group.table.key
@@ -428,13 +438,15 @@ class PostgresqlStore:
             }
             matches = " AND ".join(f"t.{quoted(column)} = k.{quoted(column)}" for column in key)
             if group.change is Change.INSERT:
-                others = [column for column in table.columns if column not in key]
-                # Columns that are not given become null in a row that is replaced.
-                sets = ", ".join(f"{quoted(column)} = excluded.{quoted(column)}" for column in others)
                 text = (
                     f"INSERT INTO {quoted(table.name)} ({sql.names(group.columns)}) SELECT {', '.join(value.values())}"
-                    f" FROM {source} ON CONFLICT ({sql.names(key)}) DO UPDATE SET {sets}"
+                    f" FROM {source}"
                 )
+                if replacing:
+                    # Columns that are not given become null in a row that is replaced.
+                    others = [quoted(column) for column in table.columns if column not in key]
+                    sets = ", ".join(f"{column} = excluded.{column}" for column in others)
+                    text += f" ON CONFLICT ({sql.names(key)}) DO UPDATE SET {sets}"
             elif group.change is Change.UPDATE:
                 sets = ", ".join(f"{quoted(column)} = {value[column]}" for column in group.columns if column not in key)
                 text = f"UPDATE {quoted(table.name)} AS t SET {sets} FROM {source} WHERE {matches}"
@@ -553,13 +565,27 @@ class PostgresqlStore:
         before: Mapping[str, int] | None = None,
     ) -> bool:
         steps = self._view_planner.plan(changes, only=Sort.VIEW)
+        try:
+            return await self._project(projection, steps, positions, before, replacing=False)
+        except asyncpg.UniqueViolationError:
+            return await self._project(projection, steps, positions, before, replacing=True)
+
+    async def _project(
+        self,
+        projection: str,
+        steps: Sequence[sql.PlanStep],
+        positions: Mapping[str, int],
+        before: Mapping[str, int] | None,
+        *,
+        replacing: bool,
+    ) -> bool:
         # Not the rows of the positions: a first one is not there to be locked.
         # What a crash of the database loses of the views is projected again: only the log has to be on disk.
         first = f"SET LOCAL synchronous_commit TO off; SELECT pg_advisory_xact_lock({LOCK_VIEWS})"
         async with self._writer() as connection, _transaction(connection, first):
             if before is not None and not sql.stands_at(await _positions(connection, projection), before):
                 return False
-            await self._write_rows(connection, steps)
+            await self._write_rows(connection, steps, replacing=replacing)
             streams = sorted(positions)
             await connection.execute(
                 "INSERT INTO view_position (projection, stream, position)"
