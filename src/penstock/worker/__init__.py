@@ -1,0 +1,38 @@
+"""Workers: do the external tasks of a Penstock or Camunda 7 server. Needs nothing of the engine."""
+
+from penstock.worker.backoff import Backoff, Retries
+from penstock.worker.client import AsyncClient, Client
+from penstock.worker.errors import BpmnError, ConnectionLost, InvalidVariable, RestError, TaskFailure, WorkerError
+from penstock.worker.handlers import Completed
+from penstock.worker.http.auth import Basic, Bearer, Headers
+from penstock.worker.observing import Finished, Outcome
+from penstock.worker.results import ProcessTaskResults, TaskResult
+from penstock.worker.task import ExternalTask
+from penstock.worker.values import File, FileRef, Typed
+from penstock.worker.worker import Worker
+
+__all__ = [
+    "AsyncClient",
+    "Backoff",
+    "Basic",
+    "Bearer",
+    "BpmnError",
+    "Client",
+    "Completed",
+    "ConnectionLost",
+    "ExternalTask",
+    "File",
+    "FileRef",
+    "Finished",
+    "Headers",
+    "InvalidVariable",
+    "Outcome",
+    "ProcessTaskResults",
+    "RestError",
+    "Retries",
+    "TaskFailure",
+    "TaskResult",
+    "Typed",
+    "Worker",
+    "WorkerError",
+]

@@ -1,0 +1,191 @@
+"""Fetches tasks: one long poll at a time for all topics, never for more than can start soon.
+
+A poll that ends without its answer may have locked tasks of which the worker does not know. Whenever that can have
+happened, the locks of this worker id are looked at before the next poll, and at the end: what is not in hand is given
+back at once instead of when its lock ends.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from penstock.worker.backoff import Backoff
+from penstock.worker.errors import RestError, WorkerError
+from penstock.worker.hand import Hand
+from penstock.worker.http.aio import Connection, Pool, within
+from penstock.worker.http.wire import Answer, Ask
+from penstock.worker.logic import retry_after_ms
+from penstock.worker.records import LockedTask
+
+logger = logging.getLogger("penstock.worker")
+
+FETCH_MAX = 500
+"""Most tasks of one answer."""
+GATHER_S = 0.01
+"""How long a fetch is put off while tasks are done quickly, so that it is worth it."""
+ANSWER_S = 15.0
+"""How long the server may take beyond the end of a long poll."""
+
+_BACKOFF = Backoff(first_ms=100, most_ms=10_000)
+_tasks = msgspec.json.Decoder(list[LockedTask])
+
+APPENDS = (b"penstock-results", b"append")
+"""The header by which a server says that it appends to results itself, and ends a poll whose connection is closed."""
+
+
+class Overloaded(WorkerError):
+    """The server wants the next poll later."""
+
+    def __init__(self, message: str, wait_ms: int | None) -> None:
+        super().__init__(message)
+        self.wait_ms = wait_ms
+
+
+class Intake:
+    """Polls until `stop`. `take`: gets tasks, with whether the server appends to results itself. `reconcile`: gives back
+    what is locked and not in hand. `give_back`: unlocks what came too late."""
+
+    def __init__(
+        self,
+        *,
+        pool: Pool,
+        hand: Hand,
+        worker: str,
+        topics: Sequence[dict[str, Any]],
+        long_poll_ms: int,
+        use_priority: bool,
+        take: Callable[[list[LockedTask], bool], None],
+        give_back: Callable[[list[LockedTask]], Awaitable[None]],
+        reconcile: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._pool = pool
+        self._hand = hand
+        self._take = take
+        self._give_back = give_back
+        self._reconcile = reconcile
+        self._long_poll_ms = long_poll_ms
+        body = {"workerId": worker, "usePriority": use_priority, "topics": topics}
+        self._body = msgspec.json.encode(body)[:-1]
+        self._connection: Connection | None = None
+        self._known = False
+        self._appends = False
+        self._unsure = False
+        """Tasks may be locked of which nobody knows."""
+        self._failures = 0
+        self._said = ""
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        """Polls until it is told to stop; raises nothing that a later poll could mend."""
+        try:
+            while not self._stopping.is_set():
+                await self._turn()
+        finally:
+            if self._connection is not None:
+                self._connection.close()
+
+    async def _turn(self) -> None:
+        try:
+            if self._unsure:
+                await self._reconcile()
+                self._unsure = False
+            room = await self._room()
+            if not self._stopping.is_set():
+                await self._poll(min(room, FETCH_MAX))
+            self._recovered()
+        except Overloaded as overloaded:
+            await self._later(overloaded.message, overloaded.wait_ms)
+        except WorkerError as error:
+            await self._later(error.message, None)
+
+    def _recovered(self) -> None:
+        if self._failures and not self._stopping.is_set():
+            logger.info("polling %s again", self._pool.address.url)
+        self._failures = 0
+        self._said = ""
+
+    async def _later(self, why: str, wait_ms: int | None) -> None:
+        self._failures += 1
+        if why != self._said and not self._stopping.is_set():
+            logger.warning("cannot fetch tasks, trying again: %s", why)
+        self._said = why
+        await self._wait(self._stopping, (wait_ms or _BACKOFF.wait_ms(self._failures)) / 1000)
+
+    @staticmethod
+    async def _wait(event: asyncio.Event, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await event.wait()
+        except TimeoutError:
+            pass
+
+    # ------------------------------------------------------------------------------------------ room
+
+    async def _room(self) -> int:
+        """How many tasks to ask for, as soon as it is worth asking."""
+        hand = self._hand
+        while not hand.room and not self._stopping.is_set():
+            hand.freed.clear()
+            await hand.freed.wait()
+        if hand.handler_s < GATHER_S:
+            until_s = asyncio.get_running_loop().time() + GATHER_S
+            while hand.room * 2 < hand.limit and not self._stopping.is_set():
+                left_s = until_s - asyncio.get_running_loop().time()
+                if left_s <= 0:
+                    break
+                hand.freed.clear()
+                await self._wait(hand.freed, left_s)
+        return hand.room
+
+    # ------------------------------------------------------------------------------------------ polling
+
+    async def _poll(self, most: int) -> None:
+        if self._connection is None or not self._connection.usable:
+            self._connection = await self._pool.connect()
+            self._known = False
+        # The first answer on a connection comes at once: it tells what kind of server this is.
+        wait_ms = self._long_poll_ms if self._known else 0
+        body = b'%b,"maxTasks":%d,"asyncResponseTimeout":%d}' % (self._body, most, wait_ms)
+        ask = Ask("POST", "/external-task/fetchAndLock", body, timeout_s=wait_ms / 1000 + ANSWER_S)
+        try:
+            answer = await within(self._connection.send(self._pool.address.request(ask)), ask)
+        except BaseException:
+            self._unsure = True
+            self._connection.close()
+            raise
+        await self._answered(answer)
+
+    async def _answered(self, answer: Answer) -> None:
+        if answer.status in (429, 503):
+            raise Overloaded(f"the server has too much to do ({answer.status})", retry_after_ms(answer))
+        if not answer.ok:
+            self._unsure = answer.status >= 500
+            raise RestError.of("fetchAndLock", answer.status, answer.body)
+        self._known = True
+        self._appends = answer.headers.get(APPENDS[0]) == APPENDS[1]
+        try:
+            tasks = _tasks.decode(answer.body)
+        except msgspec.DecodeError as error:
+            self._unsure = True
+            raise WorkerError(f"the answer to fetchAndLock cannot be read: {error}") from error
+        if self._stopping.is_set():
+            await self._give_back(tasks)
+        elif tasks:
+            self._take(tasks, self._appends)
+
+    # ------------------------------------------------------------------------------------------ the end
+
+    def stop(self) -> None:
+        """Begins no other poll. The one under way ends: at once where the server notices that nobody waits any more and
+        gives back what it has locked, else by itself. Its answer, if one comes, is given back."""
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._hand.freed.set()
+        connection = self._connection
+        # A server that does not notice would lock tasks for a poll that has no reader: there it is read to its end.
+        if connection is not None and self._appends:
+            connection.say_goodbye()
