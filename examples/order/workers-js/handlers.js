@@ -29,10 +29,11 @@ export const chargeCard = ({ amount, card }) => {
   return { paid: true, amount, paymentId: randomUUID() };
 };
 
-/** `carriersDown`: names of carriers that do not answer. */
-export const shipOrder = ({ orderId, carrier }, { carriersDown }) => {
+/** `instructions`: a file of the customer's, if there is one. `carriersDown`: names of carriers that do not answer. */
+export const shipOrder = async ({ orderId, carrier, instructions }, { carriersDown }) => {
   if (carriersDown.has(carrier)) throw new CarrierDown(`carrier ${carrier} does not answer`);
-  return { carrier, trackingNumber: `${carrier}-${orderId}` };
+  const shipped = { carrier, trackingNumber: `${carrier}-${orderId}` };
+  return instructions ? { ...shipped, instructions: (await instructions.load()).content.toString() } : shipped;
 };
 
 export const notifyCustomer = ({ orderId }) => ({ message: `Your order ${orderId} is on its way.` });

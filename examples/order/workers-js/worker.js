@@ -42,6 +42,14 @@ const append = (variables, result, task) => {
   return variables.set("ProcessTaskResults", { ...results, taskResults: [...results.taskResults, result] });
 };
 
+/** As `append`, with the label to stick on the parcel as a file. */
+const appendWithLabel = (variables, result, task) => {
+  const { trackingNumber, instructions = "" } = result.data;
+  const value = Buffer.from(`${trackingNumber}\n${instructions}`).toString("base64");
+  const valueInfo = { filename: "label.txt", mimetype: "text/plain", encoding: "UTF-8" };
+  return append(variables, result, task).setTyped("shippingLabel", { type: "file", value, valueInfo });
+};
+
 /** Runs the handler and says what is to be told to the engine: a function of the task service. */
 const outcome = async (handler, keep, task) => {
   const startTime = new Date().toISOString();
@@ -76,7 +84,12 @@ const subscribe = (topic, names, handler, keep) => {
 
 subscribe("reserve-stock", ["orderId", "items"], handlers.reserveStock, into("reserveResult"));
 subscribe("charge-card", ["amount", "card"], handlers.chargeCard, into("chargeResult"));
-subscribe("ship-order", ["orderId", "carrier", "ProcessTaskResults"], handlers.shipOrder, append);
+subscribe(
+  "ship-order",
+  ["orderId", "carrier", "instructions", "ProcessTaskResults"],
+  handlers.shipOrder,
+  appendWithLabel,
+);
 subscribe("notify-customer", ["orderId", "ProcessTaskResults"], handlers.notifyCustomer, append);
 subscribe("release-stock", ["reserveResult", "ProcessTaskResults"], handlers.releaseStock, append);
 

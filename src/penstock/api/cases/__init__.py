@@ -1,0 +1,1 @@
+"""Camunda 7 resources of CMMN: case-definition, case-instance, case-execution."""
