@@ -6,6 +6,7 @@ from typing import Any
 from penstock.api import problems
 from penstock.api.http import Request
 from penstock.api.process_definition.dto import process_definition
+from penstock.api.shared_query import OF_SAME_INSTANCE
 from penstock.store.query import Exists, Group, Not, Order, Query, Term, eq, is_null, not_null
 
 _PACKAGE = "org.camunda.bpm.engine.rest.dto.repository."
@@ -75,7 +76,7 @@ async def by_activity(request: Request, id: str) -> Any:
     """`GET /process-definition/{id}/statistics`: activities where something is, or where something went wrong."""
     terms = _incident_terms(request)
     of = eq("definition_id", id)
-    leaf = Not(Exists("execution", (("parent_id", "id"),)))
+    leaf = Not(Exists("execution", (*OF_SAME_INSTANCE, ("parent_id", "id"))))
     instances = await _counts(request, "execution", "activity_id", (of, not_null("activity_id"), leaf))
     failed: dict[str, int] = {}
     if request.flag("failedJobs"):

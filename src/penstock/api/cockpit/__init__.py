@@ -1,0 +1,1 @@
+"""The cockpit's files, as `cockpit/` builds them into `static`, and the addresses that Camunda's web applications have."""
