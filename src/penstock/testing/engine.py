@@ -15,6 +15,8 @@ from penstock.base.clock import VirtualClock
 from penstock.base.errors import Failure, NotFound
 from penstock.base.ids import CountingIds
 from penstock.bpmn.elements import TABLE
+from penstock.dmn.camunda.definitions import load
+from penstock.dmn.camunda.deployed import DecisionFacts, DeployedDecision, deployed
 from penstock.engine import codec
 from penstock.engine.apply import replay
 from penstock.engine.commands import Command, ExecuteJob, FailJob, InstanceCommand, StartInstance
@@ -23,6 +25,7 @@ from penstock.engine.delegates import DelegateResult
 from penstock.engine.events import InstanceEvents
 from penstock.engine.questions import (
     CallDelegate,
+    FindDecision,
     FindDefinition,
     FindSignalReceivers,
     LoadDefinition,
@@ -49,10 +52,16 @@ class Engine:
         self.definitions: dict[str, Definition] = {}
         self.instances: dict[str, Instance] = {}
         self.history: dict[str, list[InstanceEvents]] = {}
+        self.decisions: dict[str, list[DeployedDecision]] = {}
+        """By key, the versions in order."""
         self.delegates: dict[str, Delegate] = {}
         self.scripts: Callable[[RunScript], ScriptResult] | None = None
         """Answers script questions; None: every script does nothing."""
         self.checked = checked
+        self.logs_operations = False
+        """Whether commands are written to the operation log."""
+        self.trace: str | None = None
+        """`traceparent` of the units that follow; None: they are not traced."""
 
     # ------------------------------------------------------------------------------------------ in
 
@@ -104,7 +113,13 @@ class Engine:
             raise
 
     def _run(self, command: Command) -> Any:
-        unit = Unit(now_ms=self.clock.now_ms(), ids=self.ids, user=command.user)
+        unit = Unit(
+            now_ms=self.clock.now_ms(),
+            ids=self.ids,
+            user=command.user,
+            logs_operations=self.logs_operations,
+            trace=self.trace,
+        )
         if isinstance(command, InstanceCommand):
             self._adopt(unit, command.instance)
         steps = step(unit, command)
@@ -163,6 +178,8 @@ class Engine:
                 if s.type == "signal" and s.name == question.name
             ]
             return tuple(found), ()
+        if isinstance(question, FindDecision):
+            return self._decision(question)
         if isinstance(question, CallDelegate):
             delegate = self.delegates.get(question.name)
             if delegate is None:
@@ -179,6 +196,33 @@ class Engine:
         if question.binding == "versionTag":
             found = [d for d in found if d.process.version_tag == question.version_tag]
         return max(found, key=lambda d: d.version, default=None)
+
+    def deploy_decisions(self, model: bytes | str, tenant: str | None = None) -> None:
+        """Deploys the decisions of a DMN file. Raises DmnRefused."""
+        source = load(model.encode() if isinstance(model, str) else model)
+        rows: dict[str, dict[str, Any]] = {
+            key: {
+                "id": f"{key}:{len(self.decisions.get(key, ())) + 1}:{self.ids.new()}",
+                "key": key,
+                "tenant_id": tenant,
+                "requirements_id": None if source.graph is None else f"{source.graph[0]}:1:{self.ids.new()}",
+                "history_time_to_live": decision.facts.history_ttl_days,
+            }
+            for key, decision in source.decisions.items()
+        }
+        facts = {key: DecisionFacts(row["id"], source.decisions[key].facts.name) for key, row in rows.items()}
+        for key, row in rows.items():
+            self.decisions.setdefault(key, []).append(deployed(row, facts, source))
+
+    def _decision(self, question: FindDecision) -> DeployedDecision:
+        found = [one for one in self.decisions.get(question.key, ()) if one.tenant == question.tenant]
+        if question.binding == "version":
+            found = [one for one in found if one.id.split(":")[1] == str(question.version)]
+        if question.binding == "versionTag":
+            found = [one for one in found if one.model.decisions[one.key].facts.version_tag == question.version_tag]
+        if not found:
+            raise Failure(f"no decision definition deployed with key '{question.key}'")
+        return found[-1]
 
     # ------------------------------------------------------------------------------------------ out
 

@@ -1190,6 +1190,19 @@ class StoreSuite:
         assert await store.fetch_and_lock(_fetch("v", _topic("t")), now_ms) == []
         assert await store.fetch_and_lock(_fetch("w", _topic("t")), now_ms) == []
 
+    async def test_what_a_worker_has_seen_is_kept_with_its_task(self, store: Store, node: Node, now_ms: int) -> None:
+        await node.write(insert("external_task", 1, topic="t", created_ms=1))
+        seen = {"ProcessTaskResults": [3, "digest"]}
+        for value in (seen, None):
+            await store.commit(
+                Batch(stream="", log=None, at_ms=now_ms, rows=[update("external_task", 1, seen_results=value)])
+            )
+            row = await node.one("external_task", 1)
+            assert row is not None and row["seen_results"] == value
+        await store.commit(Batch(stream="", log=None, at_ms=now_ms, rows=[update("external_task", 1, seen_results=seen)]))
+        (task,) = await store.fetch_and_lock(_fetch("w", _topic("t")), now_ms)
+        assert task["seen_results"] == seen
+
     async def test_a_topic_has_its_own_lock_duration(self, store: Store, node: Node, now_ms: int) -> None:
         await node.write(insert("external_task", 1, topic="a"), insert("external_task", 2, topic="b"))
         tasks = await store.fetch_and_lock(

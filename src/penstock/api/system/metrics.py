@@ -32,6 +32,8 @@ SOURCES: Mapping[str, Source] = {
     "activity-instance-end": Source("activity_instance", "ended_ms", (not_null("ended_ms"),)),
     "root-process-instance-start": Source("process_instance", "started_ms", (is_null("super_instance_id"),)),
     "process-instances": Source("process_instance", "started_ms", (is_null("super_instance_id"),)),
+    "executed-decision-instances": Source("decision_instance", "evaluated_ms"),
+    "decision-instances": Source("decision_instance", "evaluated_ms"),
     "job-successful": Source("job_log", "occurred_ms", (eq("state", "successful"),)),
     "job-failed": Source("job_log", "occurred_ms", (eq("state", "failed"),)),
 }

@@ -1,0 +1,1 @@
+"""What a node tells about itself: counters, gauges of the backlog, spans."""
