@@ -20,6 +20,7 @@ READY_TIMEOUT_S = 60.0
 TRY_NEXT = """
 Penstock runs at {base} (database: {store}). Ctrl-C stops it; what it has acknowledged is kept.
 The order process is there: {deployed}
+Look at it in the cockpit: {base}/
 
 Start an order (in another terminal):
   curl -s {base}/engine-rest/process-definition/key/order/start -H 'Content-Type: application/json' -d '{{
@@ -32,7 +33,7 @@ See what became of it:
   curl -s '{base}/engine-rest/history/process-instance?processInstanceBusinessKey=order-1'
 
 A declined card is "card": "declined"; a carrier that is down is `make worker CARRIER_DOWN=slowpost`.
-More: examples/order/README.md
+More: examples/order/README.md; a process and worker of your own in ten minutes: docs/tutorial/first-process.md
 """
 
 

@@ -120,7 +120,7 @@ def _check_command(words: list[str]) -> None:
 def _check_model(snippet: str) -> None:
     file, warnings = read_bpmn(snippet.encode(), "snippet.bpmn")
     assert file.processes
-    assert not warnings
+    assert all("register a Python callable" in warning.message for warning in warnings), warnings
 
 
 CHECKS: dict[str, Callable[[str], object]] = {

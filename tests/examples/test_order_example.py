@@ -1,7 +1,9 @@
-"""The order example, as a user runs it: a server process, the unmodified JavaScript client, REST."""
+"""The order example, as a user runs it: a server process, a worker process (the unmodified JavaScript client; ours), REST."""
 
 import asyncio
+import base64
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,10 +12,10 @@ from typing import Any
 from support.processes import Running, Server, wait_until
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "order"
-WORKERS = EXAMPLE / "workers-js"
 ORDERS = 20
 DECLINED = frozenset(f"order-{number}" for number in range(3, ORDERS, 5))
 UNSHIPPED = frozenset(f"order-{number}" for number in range(4, ORDERS, 5))
+INSTRUCTIONS = "Leave it next door."
 RETRIES_BEFORE = [(False, None), (True, 1), (True, 2)]
 FULFILLED_STEPS = ["ReserveStock", "ChargeCard", "ShipOrder", "NotifyCustomer"]
 
@@ -27,19 +29,28 @@ class Order:
 
 
 async def test_order_on_sqlite(tmp_path: Path, node: str) -> None:
-    await asyncio.to_thread(_story, f"sqlite:///{tmp_path}/order.db", tmp_path, node)
+    await asyncio.to_thread(_story, f"sqlite:///{tmp_path}/order.db", tmp_path, _javascript(node))
 
 
 async def test_order_on_postgresql(tmp_path: Path, node: str, postgres_url: str) -> None:
-    await asyncio.to_thread(_story, postgres_url, tmp_path, node)
+    await asyncio.to_thread(_story, postgres_url, tmp_path, _javascript(node))
 
 
-def _story(store: str, folder: Path, node: str) -> None:
+async def test_order_with_python_workers(tmp_path: Path) -> None:
+    command = [sys.executable, str(EXAMPLE / "workers-py" / "worker.py")]
+    await asyncio.to_thread(_story, f"sqlite:///{tmp_path}/order.db", tmp_path, command)
+
+
+def _javascript(node: str) -> list[str]:
+    return [node, str(EXAMPLE / "workers-js" / "worker.js")]
+
+
+def _story(store: str, folder: Path, command: list[str]) -> None:
     """Twenty orders, four with a declined card and four with a carrier that is down until somebody repairs it."""
     with Server(store, folder) as server:
         server.deploy(EXAMPLE / "order.bpmn")
         orders = [_start(server, f"order-{number}") for number in range(ORDERS)]
-        with _worker(server, folder, node, carrier_down="slowpost") as worker:
+        with _worker(server, folder, command, carrier_down="slowpost") as worker:
             wait_until(lambda: _stand(server, ended=ORDERS - len(UNSHIPPED), incidents=len(UNSHIPPED)), "first run")
             worker.stop()
         _check_incidents(server, orders)
@@ -51,7 +62,7 @@ def _story(store: str, folder: Path, node: str) -> None:
         server.start()
         _stand_is(server, ended=ORDERS - len(UNSHIPPED), incidents=len(UNSHIPPED))
 
-        with _worker(server, folder, node, carrier_down="") as worker:
+        with _worker(server, folder, command, carrier_down="") as worker:
             everything = {"retries": 3, "externalTaskQuery": {"noRetriesLeft": True}}
             assert server.rest.put("/external-task/retries", json=everything).status_code == 204
             wait_until(lambda: _stand(server, ended=ORDERS, incidents=0), "after the bulk retry")
@@ -70,15 +81,20 @@ def _start(server: Server, key: str) -> Order:
         "items": {"value": json.dumps([{"sku": "book", "quantity": 2}]), "type": "Json"},
         "card": {"value": "declined" if key in DECLINED else "valid", "type": "String"},
         "carrier": {"value": "slowpost" if key in UNSHIPPED else "fastpost", "type": "String"},
+        "instructions": {
+            "value": base64.b64encode(INSTRUCTIONS.encode()).decode(),
+            "type": "File",
+            "valueInfo": {"filename": "instructions.txt", "mimetype": "text/plain", "encoding": "UTF-8"},
+        },
     }
     body = {"businessKey": key, "variables": variables}
     started = server.post("/process-definition/key/order/start", body)
     return Order(key=key, instance=started["id"])
 
 
-def _worker(server: Server, folder: Path, node: str, *, carrier_down: str) -> Running:
+def _worker(server: Server, folder: Path, command: list[str], *, carrier_down: str) -> Running:
     environment = {"PENSTOCK_URL": server.url, "CARRIER_DOWN": carrier_down, "RETRY_TIMEOUT_MS": "50"}
-    return Running([node, str(WORKERS / "worker.js")], folder / "worker.log", environment)
+    return Running(command, folder / "worker.log", environment)
 
 
 def _stand(server: Server, *, ended: int, incidents: int) -> tuple[bool, dict[str, int]]:
@@ -133,6 +149,16 @@ def _check_ended(server: Server, order: Order) -> None:
         assert entry["startTime"] <= entry["endTime"]
     assert results["taskResults"][0]["data"]["reservationId"] == f"reservation-{order.key}"
     assert results["taskResults"][1]["data"]["paid"] is not declined
+    if not declined:
+        assert _label(server, order) == f"{results['taskResults'][2]['data']['trackingNumber']}\n{INSTRUCTIONS}"
+
+
+def _label(server: Server, order: Order) -> str:
+    """The file that the order's worker has left behind."""
+    query = {"processInstanceId": order.instance, "variableName": "shippingLabel"}
+    (variable,) = server.get("/history/variable-instance", **query)
+    assert (variable["type"], variable["valueInfo"]["filename"]) == ("File", "label.txt")
+    return server.rest.get(f"/history/variable-instance/{variable['id']}/data").text
 
 
 def _results(server: Server, order: Order) -> Any:
