@@ -21,8 +21,6 @@ RESOURCES = (
 )
 CHECKS = tuple(f"checks/pycamunda/{resource}.py" for resource in RESOURCES)
 ORDER = "checks/pycamunda/order.py"
-LATER = {"decisions": "decisions are not there yet"}
-"""Resources that the server does not have. A row that goes switches its checks on."""
 
 
 def test_order(python_client: Callable[..., Remote], server: Server) -> None:
@@ -34,7 +32,4 @@ def test_order(python_client: Callable[..., Remote], server: Server) -> None:
 
 @pytest.mark.parametrize("check", checks_of(*CHECKS))
 def test_call(python_client: Callable[..., Remote], check: str) -> None:
-    resource, _, _ = check.partition(":")
-    if resource in LATER:
-        pytest.skip(LATER[resource])
     python_client(ORDER, *CHECKS).run(check)
