@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from penstock.base.errors import Failure
+from penstock.bpmn.decision import decide
 from penstock.engine.behavior import ElementKind, Maybe, Steps
 from penstock.engine.definition import Activity
 from penstock.engine.delegates import DelegateResult, call_delegate
 from penstock.engine.external import create_external_task
-from penstock.engine.questions import EvaluateDecision
 from penstock.engine.state import Execution
 from penstock.engine.throwing import throw_error
 from penstock.engine.unit import Run
-from penstock.engine.variables import Names, evaluate, evaluate_text, set_variable, store
+from penstock.engine.variables import evaluate, set_variable, store
 from penstock.model.graph import Implementation, Node
 
 
@@ -32,7 +32,7 @@ def carry_out(run: Run, x: Execution, a: Activity, how: Implementation | None) -
     if how.class_name is not None or how.delegate_expression is not None:
         return _delegate(run, x, a, how)
     if how.decision_ref is not None:
-        return _decision(run, x, a, how)
+        return decide(run, x, a, how)
     if how.connector_id is not None:
         raise Failure(
             f"The connector '{how.connector_id}' of '{a.id}' is not available: use an external task instead",
@@ -56,23 +56,6 @@ def _delegate(run: Run, x: Execution, a: Activity, how: Implementation) -> Steps
         return
     if how.result_variable is not None:
         set_variable(run, x, how.result_variable, store(result.value, how.result_variable))
-    run.leave(x)
-
-
-def _decision(run: Run, x: Execution, a: Activity, how: Implementation) -> Steps:
-    version = evaluate_text(run, how.decision_version, x)
-    value = yield EvaluateDecision(
-        key=evaluate_text(run, how.decision_ref, x) or "",
-        binding=how.decision_binding,
-        version=int(version) if version is not None and version.isdigit() else None,
-        version_tag=evaluate_text(run, how.decision_version_tag, x),
-        tenant=evaluate_text(run, how.decision_tenant_id, x),
-        definition=run.definition.id,
-        names=Names(run, x),
-        element=a.id,
-    )
-    if how.result_variable is not None:
-        set_variable(run, x, how.result_variable, store(value, how.result_variable))
     run.leave(x)
 
 

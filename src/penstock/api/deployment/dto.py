@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.api import dates
+from penstock.api.decision_definition.dto import decision_definition
+from penstock.api.decision_requirements_definition.dto import requirements_definition
 from penstock.api.dto import Body
 from penstock.api.http import Request
 from penstock.api.process_definition.dto import process_definition
@@ -35,13 +37,15 @@ def deployed(request: Request, made: Deployed) -> dict[str, Any]:
     found = deployment(made.deployment)
     # A definition that waits for its activation date is shown as active here, and as suspended when it is read.
     definitions = {row["id"]: {**process_definition(row), "suspended": False} for row in made.process_definitions}
+    decisions = {row["id"]: decision_definition(row) for row in made.decision_definitions}
+    requirements = {row["id"]: requirements_definition(row) for row in made.decision_requirements_definitions}
     return {
         **found,
         "links": [{"method": "GET", "href": request.link(f"/deployment/{found['id']}"), "rel": "self"}],
         "deployedProcessDefinitions": definitions or None,
         "deployedCaseDefinitions": None,
-        "deployedDecisionDefinitions": None,
-        "deployedDecisionRequirementsDefinitions": None,
+        "deployedDecisionDefinitions": decisions or None,
+        "deployedDecisionRequirementsDefinitions": requirements or None,
     }
 
 

@@ -1,12 +1,17 @@
 """Camunda 7 `/deployment`."""
 
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from json import dumps
 from typing import Any
+
+import structlog
 
 from penstock.api import dates, problems
 from penstock.api.deployment import dto
-from penstock.api.http import MULTIPART, Part, Request, Response, Route, attachment
+from penstock.api.deployment.media import media_type
+from penstock.api.http import MULTIPART, Part, Request, Response, Route, attachment, json
 from penstock.api.querying import Selection, counted, like, listed, modifier, moment, tenants, text, when
+from penstock.model.findings import Finding
 from penstock.runtime.protocol import Deploy, Resource
 from penstock.store.protocol import Row
 from penstock.store.query import Op, Order, Query, eq, is_null
@@ -33,19 +38,6 @@ SELECTION = Selection(
     },
 )
 
-MEDIA_TYPES = {
-    **dict.fromkeys(("bpmn", "cmmn", "dmn", "xml"), "application/xml"),
-    "json": "application/json",
-    "gif": "image/gif",
-    **dict.fromkeys(("jpeg", "jpe", "jpg"), "image/jpeg"),
-    "png": "image/png",
-    "svg": "image/svg+xml",
-    **dict.fromkeys(("tiff", "tif"), "image/tiff"),
-    **dict.fromkeys(("groovy", "java", "js", "php", "py", "rb", "txt"), "text/plain"),
-    "html": "text/html",
-}
-"""What a resource is served as, by the extension of its name (Camunda 7 `DeploymentResourcesResourceImpl`)."""
-
 _FIELDS = (
     "deployment-name",
     "deployment-source",
@@ -54,6 +46,16 @@ _FIELDS = (
     "deploy-changed-only",
     "tenant-id",
 )
+
+
+WARNINGS = b"penstock-warnings"
+"""Header of an answer to a deployment: a JSON list of `{resource, message, line, column}`, all in ASCII."""
+
+WARNINGS_SHOWN = 50
+WARNINGS_BYTES_MAX = 4_096
+"""What a header may take without trouble for a client or proxy; the log has them all."""
+
+_log = structlog.get_logger("penstock.deployment")
 
 
 async def find(request: Request) -> Any:
@@ -91,7 +93,27 @@ async def create(request: Request) -> Any:
             user=request.user,
         )
     )
-    return dto.deployed(request, made)
+    return _told(json(dto.deployed(request, made)), made.warnings)
+
+
+def _told(response: Response, warnings: Mapping[str, Sequence[Finding]]) -> Response:
+    """Camunda 7 has no place for the warnings of a deployment that succeeds but its log: here they are in the log, and in a
+    header, where `penstock deploy` finds them."""
+    found = [
+        {"resource": resource, "message": finding.message, "line": finding.line, "column": finding.column}
+        for resource, findings in warnings.items()
+        for finding in findings
+    ]
+    if not found:
+        return response
+    for warning in found:
+        _log.warning("deployed with a warning", **warning)
+    shown = found[:WARNINGS_SHOWN]
+    while len(text := dumps(shown)) > WARNINGS_BYTES_MAX and len(shown) > 1:
+        shown = shown[: len(shown) // 2]
+    if len(text) <= WARNINGS_BYTES_MAX:
+        response.headers = (*response.headers, (WARNINGS, text.encode("ascii")))
+    return response
 
 
 def _true(fields: dict[str, str], name: str) -> bool:
@@ -107,19 +129,13 @@ def _file(part: Part) -> Resource:
 
 
 def _moment(value: str | None) -> int | None:
-    """The activation time: the API's format, or any ISO 8601 date (Camunda 7 reads it by Joda, without zone as UTC)."""
+    """The activation time."""
     if not value:
         return None
-    found = dates.parse(value)
-    if found is not None:
-        return found
-    try:
-        moment_ = datetime.fromisoformat(value)
-    except ValueError:
-        raise problems.illegal_argument(f'Invalid format: "{value}"') from None
-    if moment_.tzinfo is None:
-        moment_ = moment_.replace(tzinfo=UTC)
-    return round(moment_.timestamp() * 1000)
+    found = dates.parse_any(value)
+    if found is None:
+        raise problems.illegal_argument(f'Invalid format: "{value}"')
+    return found
 
 
 async def _row(request: Request, id: str) -> Row:
@@ -218,11 +234,6 @@ async def data(request: Request, id: str, resource_id: str) -> Response:
         raise problems.null(f"no resource found with id '{resource_id}' in deployment '{id}': resource is null")
     name = rows[0]["name"].rpartition("/")[2]
     return attachment(rows[0]["content"], media_type(name), name)
-
-
-def media_type(name: str) -> str:
-    """The media type of a resource by its name."""
-    return MEDIA_TYPES.get(name.rpartition(".")[2].lower(), "application/octet-stream")
 
 
 ROUTES = (

@@ -14,7 +14,8 @@ class CallActivity(ElementKind):
     name = "callActivity"
 
     def is_scope(self, node: Node) -> bool:
-        return True
+        # As Camunda 7 has it: each instance of a multi-instance body has a path of its own already.
+        return node.loop is None
 
     def enter(self, run: Run, x: Execution, a: Activity) -> Maybe:
         return call(run, x, a)

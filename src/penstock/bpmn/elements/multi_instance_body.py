@@ -44,7 +44,9 @@ class MultiInstanceBody(ElementKind):
             _count(run, x, "nrOfActiveInstances", count)
             paths = [tree.add_path(run, x) for _ in range(count)]
             for number in range(count - 1, -1, -1):
-                run.push("perform_instance", paths[number], a, number, values)
+                # All of them before the first one begins: it may end the others, and history has had them.
+                _set_loop_variables(run, paths[number], a, number, values)
+                run.push("enter", paths[number], a.inner)
         if not count:
             run.leave(x)
         return None
@@ -155,14 +157,19 @@ def _read(run: Run, x: Execution, name: str) -> int:
     return found.value.value
 
 
-@operation
-def perform_instance(run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> Maybe:
-    """Starts the instance with the given loop counter on its path."""
-    assert a.loop is not None and a.inner is not None
+def _set_loop_variables(run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> None:
+    assert a.loop is not None
     _count(run, x, "loopCounter", number)
     if values is not None and a.loop.element_variable is not None:
         name = a.loop.element_variable
         set_local(run, x, name, store(values[number], name))
+
+
+@operation
+def perform_instance(run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> Maybe:
+    """Starts the instance with the given loop counter on its path."""
+    assert a.inner is not None
+    _set_loop_variables(run, x, a, number, values)
     return run.do("enter", x, a.inner)  # type: ignore[no-any-return]
 
 

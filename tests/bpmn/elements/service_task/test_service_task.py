@@ -127,6 +127,13 @@ class TestMappings:
         assert s.waits() == ["after"]
         assert s.variables() == {"x": 2, "inside": "outer", "out": "outer", "outer_x": 5}
 
+    def test_lists_and_maps_are_of_the_classes_of_camunda(self) -> None:
+        s = scenario(__file__, "mappings").start(x=2, inside="outer")
+        (at,) = (x for x in s.state.executions.values() if "map" in x.variables)
+        infos = [at.variables[name].value.info or {} for name in ("list", "map")]
+        assert [info["objectTypeName"] for info in infos] == ["java.util.ArrayList", "java.util.TreeMap"]
+        assert {info["serializationDataFormat"] for info in infos} == {"application/x-java-serialized-object"}
+
     def test_output_mappings_run_also_when_it_is_canceled(self) -> None:
         s = scenario(__file__, "mappings").start(x=2, inside=1)
         s.message("Stop")

@@ -1,0 +1,1 @@
+"""Camunda 7 resource: history/decision-instance."""
