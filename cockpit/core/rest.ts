@@ -6,7 +6,7 @@ export const connected = signal(true);
 
 const REST = "engine-rest";
 
-type Query = Record<string, string | number | boolean | undefined>;
+export type Query = Record<string, string | number | boolean | undefined>;
 type Method = "GET" | "POST" | "PUT" | "DELETE";
 
 /** A finding of the parser, as `ParseException` carries it. */

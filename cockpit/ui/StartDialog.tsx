@@ -3,9 +3,9 @@ import { useEffect, useState } from "preact/hooks";
 import { startFieldsOf } from "../core/forms";
 import type { Definition, Instance, Variable } from "../core/model";
 import { title } from "../core/model";
-import { get, path, send } from "../core/rest";
+import { path, send } from "../core/rest";
 import { go, href } from "../core/router";
-import type { TypedValue } from "../core/values";
+import { getVariableMap, getVariables } from "../core/variables";
 import { modelOf } from "../diagram/xml";
 import { Dialog } from "./Dialog";
 import { copied, type Draft, draftsOf, variablesOf } from "./draft";
@@ -21,7 +21,7 @@ export function StartDialog({ definition, onClose }: { definition: Definition; o
       const fields = startFieldsOf(await modelOf(definition.id), definition.key);
       if (fields.length === 0) return;
       const where = path`/process-definition/${definition.id}/form-variables`;
-      const values = await get<Record<string, TypedValue>>(where, { deserializeValues: false });
+      const values = await getVariableMap(where);
       setHasForm(true);
       setDrafts(draftsOf(fields, values));
     };
@@ -70,9 +70,8 @@ async function lastVariables(definition: string): Promise<readonly Variable[]> {
     processInstanceId: last.id,
     initial: true,
     variableUpdates: true,
-    deserializeValues: false,
   };
-  const found = await get<(Variable & { variableName: string; variableType: string })[]>(
+  const found = await getVariables<Variable & { variableName: string; variableType: string }>(
     "/history/detail",
     where,
   );

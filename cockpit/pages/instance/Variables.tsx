@@ -3,8 +3,9 @@ import { useState } from "preact/hooks";
 import { useLive } from "../../core/live";
 import type { ActivityInstance, Instance, Variable } from "../../core/model";
 import { type Page, paged, pageNumber, window } from "../../core/paging";
-import { address, get, path } from "../../core/rest";
+import { address, path } from "../../core/rest";
 import { isBinary, shown } from "../../core/values";
+import { getVariables } from "../../core/variables";
 import { Empty, Loading, Pager, Problem } from "../../ui/show";
 import { EditVariable, RemoveVariable } from "./EditVariable";
 
@@ -20,13 +21,16 @@ async function load(instance: Instance, number: number, abort: AbortSignal): Pro
   const common = {
     sortBy: "variableName",
     sortOrder: "asc",
-    deserializeValues: false,
     ...window(number, SHOWN),
   };
   const found =
     instance.endTime === null
-      ? await get<Variable[]>("/variable-instance", { processInstanceIdIn: instance.id, ...common }, abort)
-      : await get<Variable[]>(
+      ? await getVariables<Variable>(
+          "/variable-instance",
+          { processInstanceIdIn: instance.id, ...common },
+          abort,
+        )
+      : await getVariables<Variable>(
           "/history/variable-instance",
           { processInstanceId: instance.id, ...common },
           abort,

@@ -2,6 +2,7 @@ import type { Task } from "../../core/model";
 import { type Page, paged, window } from "../../core/paging";
 import { get, path } from "../../core/rest";
 import type { TypedValue } from "../../core/values";
+import { getVariableMap } from "../../core/variables";
 
 export const FILTERS = {
   all: "All",
@@ -32,5 +33,5 @@ export function loadTask(id: string, abort: AbortSignal): Promise<Task> {
 
 /** The values that a form starts with: the task's fields, and every variable that it sees. */
 export function formVariables(id: string): Promise<Record<string, TypedValue>> {
-  return get(path`/task/${id}/form-variables`, { deserializeValues: false });
+  return getVariableMap(path`/task/${id}/form-variables`);
 }

@@ -1,10 +1,13 @@
 """`penstock get`"""
 
-from typing import Annotated
+import json as json_text
+from typing import Annotated, Any
 
 import typer
 
 from penstock.cli.options import DEFAULT_URL, Json, Url
+
+JAVA = "application/x-java-serialized-object"
 
 
 def get(
@@ -26,8 +29,19 @@ def get(
         found = rest.get(f"{KINDS[chosen].path}/{segment(id)}")
         if chosen is Kind.INSTANCES:
             values = rest.get("/history/variable-instance", {"processInstanceId": id, "deserializeValues": "false"})
-            found["variables"] = {value["name"]: value["value"] for value in values}
+            found["variables"] = {value["name"]: _readable(value) for value in values}
     if json:
         print_json(found)
     else:
         print_fields(found)
+
+
+def _readable(variable: dict[str, Any]) -> Any:
+    """The value as the server keeps it; a collection that Java has serialised as JSON."""
+    from penstock.worker.values import WireValue, read
+
+    value = variable["value"]
+    if (variable.get("valueInfo") or {}).get("serializationDataFormat") != JAVA:
+        return value
+    found = read(variable["name"], WireValue(variable["type"], value, variable["valueInfo"]))
+    return found if found is value else json_text.dumps(found, ensure_ascii=False, default=str)

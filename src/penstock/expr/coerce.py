@@ -11,7 +11,19 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 from penstock.expr.host import HostObject
-from penstock.expr.values import FileValue, Integer, JsonDict, JsonList, JsonNode, OpaqueObject, Short, XmlText
+from penstock.expr.values import (
+    EmptyList,
+    FileValue,
+    HashMap,
+    Integer,
+    JsonDict,
+    JsonList,
+    JsonNode,
+    OpaqueObject,
+    Short,
+    TreeMap,
+    XmlText,
+)
 
 TEXT_CHARS_MAX = 4_000_000
 """Longest text an expression may make: more than any variable is allowed to hold."""
@@ -21,8 +33,8 @@ DEPTH_MAX = 200
 
 INTEGERS: frozenset[type] = frozenset((int, Integer, Short))
 NUMBERS: frozenset[type] = frozenset((int, Integer, Short, float))
-LISTS: frozenset[type] = frozenset((list, tuple, JsonList))
-MAPS: frozenset[type] = frozenset((dict, JsonDict))
+LISTS: frozenset[type] = frozenset((list, tuple, JsonList, EmptyList))
+MAPS: frozenset[type] = frozenset((dict, JsonDict, HashMap, TreeMap))
 
 
 class Kind(enum.Enum):
@@ -55,6 +67,9 @@ _CLASSES: dict[type, str] = {
     JsonList: "class java.util.ArrayList",
     dict: "class java.util.LinkedHashMap",
     JsonDict: "class java.util.LinkedHashMap",
+    HashMap: "class java.util.HashMap",
+    TreeMap: "class java.util.TreeMap",
+    EmptyList: "class java.util.Collections$EmptyList",
     bytes: "class [B",
     JsonNode: "class org.camunda.spin.impl.json.jackson.JacksonJsonNode",
     XmlText: "class org.camunda.spin.impl.xml.dom.DomXmlElement",

@@ -27,7 +27,17 @@ from penstock.expr.coerce import (
 from penstock.expr.host import HostObject
 from penstock.expr.moments import DATE_TIME_METHODS, DATE_TIME_PROPERTIES, DateTime, to_ms
 from penstock.expr.spin import JSON_METHODS, JSON_PROPERTIES, QUERY_METHODS, JsonPathQuery
-from penstock.expr.values import Integer, JsonDict, JsonList, JsonNode, Short, XmlText
+from penstock.expr.values import (
+    EmptyList,
+    HashMap,
+    Integer,
+    JsonDict,
+    JsonList,
+    JsonNode,
+    Short,
+    TreeMap,
+    XmlText,
+)
 
 Method = tuple[Any, int, int]
 
@@ -305,8 +315,11 @@ _METHODS: dict[type, dict[str, Method]] = {
     list: _LIST,
     tuple: _LIST,
     JsonList: _LIST,
+    EmptyList: _LIST,
     dict: _MAP,
     JsonDict: _MAP,
+    HashMap: _MAP,
+    TreeMap: _MAP,
     datetime: _DATE,
     DateTime: DATE_TIME_METHODS,
     JsonNode: JSON_METHODS,

@@ -18,14 +18,24 @@ Camunda 7's types and their native form here:
 | Object                     | str, opaque (info: …)         | list or dict when it is JSON, else `OpaqueObject` |
 
 A number that an expression computes is a Long or a Double, as in JUEL.
+
+A collection that the engine makes is an Object in Java's serialisation, as in Camunda 7. Kept is its JSON, and in
+`info["elementTypes"]` what JSON does not tell (`shapes`); the bytes are written when a client asks for them (`java`).
 """
 
 import base64
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+
+from penstock.expr.shapes import shape_of, shaped
+
+JSON = "application/json"
+JAVA = "application/x-java-serialized-object"
+ELEMENT_TYPES = "elementTypes"
 
 
 class Integer(int):
@@ -106,6 +116,39 @@ class JsonDict(dict[str, Any]):
     stored: TypedValue
 
 
+class HashMap(dict[str, Any]):
+    """A map of Java's class HashMap (a decision's result); a plain dict is a LinkedHashMap."""
+
+    __slots__ = ()
+
+
+class TreeMap(dict[str, Any]):
+    """A map of Java's class TreeMap (a map in an input or output parameter)."""
+
+    __slots__ = ()
+
+
+class EmptyList(list[Any]):
+    """Java's `Collections.emptyList()` (what no rule of a decision has collected)."""
+
+    __slots__ = ()
+
+
+def serialization(typed: TypedValue) -> str:
+    """The `serializationDataFormat` of an Object; empty when it states none."""
+    return str((typed.info or {}).get("serializationDataFormat") or "")
+
+
+def is_made(typed: TypedValue) -> bool:
+    """Whether this is a collection that the engine itself has made: clients cannot send this format."""
+    return typed.type == "Object" and serialization(typed) == JAVA and isinstance(typed.value, str)
+
+
+def holds_json(typed: TypedValue) -> bool:
+    """Whether the value of an Object is kept as JSON."""
+    return "json" in serialization(typed) or is_made(typed)
+
+
 def to_native(typed: TypedValue) -> Any:
     """The value that expressions see."""
     kind, value = typed.type, typed.value
@@ -116,18 +159,18 @@ def to_native(typed: TypedValue) -> Any:
 
 
 def _object(typed: TypedValue) -> Any:
-    info = typed.info or {}
-    if isinstance(typed.value, str) and "json" in str(info.get("serializationDataFormat", "")):
+    if isinstance(typed.value, str) and holds_json(typed):
         try:
-            data = json.loads(typed.value)
-        except ValueError:
+            types = (typed.info or {}).get(ELEMENT_TYPES)
+            data = shaped(json.loads(typed.value), None if types is None else json.loads(types), _FROM_JSON)
+        except (ValueError, RecursionError):
             return OpaqueObject(typed)
         if isinstance(data, list):
-            found = JsonList(java_like(item) for item in data)
+            found = JsonList(data)
             found.stored = typed
             return found
         if isinstance(data, dict):
-            mapping = JsonDict((k, java_like(v)) for k, v in data.items())
+            mapping = JsonDict(data)
             mapping.stored = typed
             return mapping
         return data
@@ -147,6 +190,24 @@ def java_like(value: Any) -> Any:
     return value
 
 
+_TOLD: dict[type, str] = {
+    Short: "Short",
+    datetime: "Date",
+    bytes: "Bytes",
+    HashMap: "HashMap",
+    TreeMap: "TreeMap",
+    EmptyList: "EmptyList",
+}
+_FROM_JSON: dict[str | None, Callable[[Any], Any]] = {
+    None: lambda data: Integer(data) if type(data) is int and -(2**31) <= data < 2**31 else data,
+    "Long": int,
+    "Short": Short,
+    "Date": datetime.fromisoformat,
+    "Bytes": base64.b64decode,
+    "HashMap": HashMap,
+    "TreeMap": TreeMap,
+    "EmptyList": EmptyList,
+}
 _TO_NATIVE: dict[str, Any] = {
     "Integer": lambda t: Integer(t.value),
     "Short": lambda t: Short(t.value),
@@ -177,10 +238,21 @@ def _collection(value: Any, java: str) -> TypedValue:
     if stored is not None and to_native(stored) == value:
         return stored  # type: ignore[no-any-return]
     try:
+        shape = shape_of(value, _told)
         text = json.dumps(plain(value), ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
         raise TypeError("a collection nested this deeply cannot be a process variable") from None
-    return TypedValue("Object", text, {"objectTypeName": java, "serializationDataFormat": "application/json"})
+    info = {"objectTypeName": java, "serializationDataFormat": JAVA}
+    if isinstance(shape, dict):
+        info[ELEMENT_TYPES] = json.dumps({key: shape[key] for key in shape if key != "class"}, separators=(",", ":"))
+    return TypedValue("Object", text, info)
+
+
+def _told(value: Any) -> str | None:
+    """The name of a class that JSON does not tell."""
+    if type(value) is int:
+        return "Long" if -(2**31) <= value < 2**31 else None
+    return _TOLD.get(type(value))
 
 
 def plain(value: Any) -> Any:
@@ -218,7 +290,10 @@ _FROM_NATIVE: dict[type, Any] = {
     list: lambda v: _collection(v, "java.util.ArrayList"),
     tuple: lambda v: _collection(v, "java.util.ArrayList"),
     JsonList: lambda v: _collection(v, "java.util.ArrayList"),
+    EmptyList: lambda v: _collection(v, "java.util.Collections$EmptyList"),
     dict: lambda v: _collection(v, "java.util.LinkedHashMap"),
+    HashMap: lambda v: _collection(v, "java.util.HashMap"),
+    TreeMap: lambda v: _collection(v, "java.util.TreeMap"),
     JsonDict: lambda v: _collection(v, "java.util.LinkedHashMap"),
     JsonNode: lambda v: TypedValue("Json", json.dumps(v.data, ensure_ascii=False, separators=(",", ":"))),
     XmlText: lambda v: TypedValue("Xml", v.text),

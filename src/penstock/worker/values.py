@@ -12,7 +12,7 @@
 | `File` | File | `FileRef`: the content comes when it is asked for |
 | `dict`, `list`, `tuple`, `set`, Struct, dataclass | Json | what the JSON says |
 | `Typed("Xml", text)` | Xml | `str` |
-| `Typed("Object", text, info)` | Object | what the JSON says, if it is serialised as JSON; else `str` |
+| `Typed("Object", text, info)` | Object | what the JSON says, or the collection that Java has serialised; else `str` |
 
 A `Decimal` is a String because Camunda has no decimal numbers and a Double would change amounts of money. `Typed` states
 any type, and `Typed(…, transient=True)` a variable that is not kept.
@@ -31,6 +31,7 @@ from uuid import UUID
 
 import msgspec
 
+from penstock.worker import java
 from penstock.worker.errors import InvalidVariable
 
 
@@ -263,7 +264,17 @@ def _read_object(wire: WireValue) -> Any:
     data_format = str((wire.valueInfo or {}).get("serializationDataFormat", ""))
     if isinstance(wire.value, str) and "json" in data_format:
         return msgspec.json.decode(wire.value)
+    if isinstance(wire.value, str) and data_format == "application/x-java-serialized-object":
+        return _read_java(wire.value)
     return wire.value
+
+
+def _read_java(text: str) -> Any:
+    """A collection that the engine made; what this does not know stays as it was sent."""
+    try:
+        return java.deserialize(base64.b64decode(text, validate=True))
+    except ValueError:
+        return text
 
 
 def _read_file(wire: WireValue) -> FileRef:
