@@ -102,7 +102,7 @@ def _value(hint: Any) -> Any:
         return list(hint)[-1]
     if hint is TypedValue:
         return TypedValue("Object", "[]", {"objectTypeName": "java.util.ArrayList"})
-    return {str: "text é \U0001f600", int: 2**40, bool: True}[hint]
+    return {str: "text é \U0001f600", int: 2**40, float: 1.5, bool: True, bytes: b"\x00\xff"}[hint]
 
 
 def _read_back(event: ev.Event) -> ev.AnyEvent:

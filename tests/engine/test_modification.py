@@ -125,6 +125,28 @@ def test_canceling_one_activity_instance_of_several() -> None:
     assert {row.id: row.state for row in s.rows() if row.activity == "a"} == {first: "open", second: "canceled"}
 
 
+@pytest.mark.parametrize("more", [1, 2])
+def test_canceling_an_activity_cancels_all_its_instances(more: int) -> None:
+    s = Scenario(MODEL).start()
+    s.modify(*[before("a")] * more, before("b"))
+    s.modify(cancel("a"))
+    assert s.waits() == ["b"]
+    s.modify(before("b"))
+    s.modify(cancel("b"))
+    assert s.ended == "EXTERNALLY_TERMINATED"
+
+
+def test_canceling_an_activity_cancels_all_that_wait_before_it() -> None:
+    waiting = model(
+        '<startEvent id="start"/><userTask id="a" camunda:asyncBefore="true"/><userTask id="b"/><endEvent id="end"/>',
+        flows="start b, b a, a end",
+    )
+    s = Scenario(waiting).start()
+    s.modify(before("a"), before("a"), cancel("b"))
+    s.modify(cancel("a"))
+    assert s.ended == "EXTERNALLY_TERMINATED"
+
+
 def test_canceling_everything_ends_the_instance() -> None:
     s = Scenario(MODEL).start()
     s.modify(cancel("a"))

@@ -18,11 +18,13 @@ from penstock.api.querying import (
     tenants,
     text,
 )
-from penstock.api.shared_query import any_of, flagged, nothing, without_tenant
+from penstock.api.shared_query import any_of, flagged, without_tenant
 from penstock.engine.events import JobKind
-from penstock.store.query import AllOf, AnyOf, Op, Order, Term, Where, eq, is_null, not_null
+from penstock.runtime.batches.kinds import KINDS as BATCH_KINDS
+from penstock.runtime.suspensions import KINDS as SUSPENSIONS
+from penstock.store.query import AllOf, AnyOf, Op, Order, Term, Where, eq, is_null, not_null, one_of
 
-TIMERS = tuple(kind.value for kind in JobKind if kind.value.startswith("timer"))
+TIMERS = (*(kind.value for kind in JobKind if kind.value.startswith("timer")), *sorted(SUSPENSIONS))
 MESSAGES = tuple(kind.value for kind in JobKind if not kind.value.startswith("timer"))
 _OPERATORS = {"gt": Op.GT, "lt": Op.LT}
 
@@ -57,9 +59,14 @@ def _moments_of_json(column: str, name: str) -> Filter:
     """`"dueDates": [{"operator": "gt", "value": "<date>"}]`."""
 
     def make(value: Sequence[VariableCondition], _: Context) -> Iterable[Term]:
-        return _moment_terms(column, name, [(item.operator, str(item.value.value)) for item in value])
+        return _moment_terms(column, name, [(item.operator, _shown(item)) for item in value])
 
     return Filter(Kind.VARIABLES, make)
+
+
+def _shown(condition: VariableCondition) -> str:
+    value = condition.value
+    return (dates.write(value.value) if value.type == "Date" else None) or str(value.value)
 
 
 def _executable(value: bool, context: Context) -> Iterable[Term]:
@@ -111,7 +118,7 @@ FILTERS: dict[str, Filter] = {
     "tenantIdIn": tenants(including_without="includeJobsWithoutTenantId"),
     "withoutTenantId": without_tenant(),
     "includeJobsWithoutTenantId": modifier(),
-    "batchId": nothing(),
+    "batchId": custom(Kind.TEXT, lambda value, _: (eq("configuration", value), one_of("kind", sorted(BATCH_KINDS)))),
 }
 
 JOBS = Selection(

@@ -9,7 +9,7 @@ from penstock.api.job.dto import job
 from penstock.api.job.query import JOBS, POSTED_JOBS
 from penstock.api.querying import by_id
 from penstock.api.shared_query import list_routes, one
-from penstock.api.shared_suspension import Suspension, of_definition, only_now
+from penstock.api.shared_suspension import Suspension, of_definition
 from penstock.base.errors import Failure, NotFound, Refused
 from penstock.engine.commands import ChangeJob, DeleteJob, ExecuteJob, RecalculateJob
 from penstock.store.protocol import Row
@@ -73,7 +73,7 @@ async def stacktrace(request: Request, id: str) -> Any:
     row = await found(request, id)
     if row is None:
         raise problems.invalid(404, f"No job found with id {id}: job is null")
-    return Response(200, (row["stacktrace"] or "").encode(), "text/plain")
+    return Response(200, row["stacktrace"].encode(), "text/plain") if row["stacktrace"] else None
 
 
 async def execute(request: Request, id: str) -> Any:
@@ -189,7 +189,6 @@ async def suspend_all(request: Request) -> Any:
             "Either jobDefinitionId, processInstanceId, processDefinitionId or processDefinitionKey can be set to update "
             "the suspension state.",
         )
-    only_now(body, "jobs")
     named = (
         body.job_definition_id,
         body.process_instance_id,
@@ -224,14 +223,6 @@ async def delete(request: Request, id: str) -> Any:
         await request.engine.execute(DeleteJob(instance=instance_of(row), job=id, user=request.user))
 
 
-async def retries_of_many(request: Request) -> Any:
-    """`POST /job/retries` makes a batch in Camunda."""
-    body = request.body(Retries)
-    if body.retries is None:
-        raise problems.invalid(400, "retries is null")
-    raise problems.unsupported("A batch operation on jobs")
-
-
 ROUTES: tuple[Route, ...] = (
     *list_routes(PATH, JOBS, job, posted=POSTED_JOBS),
     Route("GET", PATH + "/{id}", get),
@@ -244,5 +235,4 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", PATH + "/{id}/priority", set_priority),
     Route("PUT", PATH + "/{id}/suspended", suspend),
     Route("PUT", PATH + "/suspended", suspend_all),
-    Route("POST", PATH + "/retries", retries_of_many),
 )

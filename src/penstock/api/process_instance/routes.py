@@ -6,7 +6,7 @@ from penstock.api import problems
 from penstock.api.dto import Body
 from penstock.api.history_process_instance.query import HISTORIC_PROCESS_INSTANCES
 from penstock.api.http import Request, Route
-from penstock.api.process_instance import instructions
+from penstock.api.process_instance import asynchronous, instructions
 from penstock.api.process_instance.dto import process_instance
 from penstock.api.process_instance.query import PROCESS_INSTANCES
 from penstock.api.process_instance.tree import activity_instances
@@ -19,8 +19,6 @@ from penstock.engine.commands import DeleteInstance, ModifyInstance, SetSuspensi
 from penstock.store.query import Query, Term, is_null, one_of
 
 PATH = "/process-instance"
-BATCHES = "A batch operation on process instances"
-COMMENTS = "A comment on a process instance"
 
 
 class Modification(Body):
@@ -118,6 +116,8 @@ async def _selected(request: Request, body: Suspension) -> list[str]:
     now_ms = request.engine.clock.now_ms()
     by_instances: list[list[Term]] = []
     if body.process_instance_ids is not None:
+        if None in body.process_instance_ids:
+            raise problems.bad_user_request("Cannot be null.: Process Instance ids contains null value")
         by_instances.append([one_of("id", body.process_instance_ids)])
     if body.process_instance_query is not None:
         by_instances.append(PROCESS_INSTANCES.where_of_json(body.process_instance_query, now_ms))
@@ -141,16 +141,6 @@ async def _selected(request: Request, body: Suspension) -> list[str]:
     return list(ids)
 
 
-async def no_batches(request: Request, *_: str) -> Any:
-    """Operations that need Camunda's batches."""
-    raise problems.unsupported(BATCHES)
-
-
-async def no_comments(request: Request, *_: str) -> Any:
-    """Comments are not stored."""
-    raise problems.unsupported(COMMENTS)
-
-
 ROUTES: tuple[Route, ...] = (
     *list_routes(PATH, PROCESS_INSTANCES, process_instance),
     Route("GET", PATH + "/{id}", get),
@@ -160,16 +150,12 @@ ROUTES: tuple[Route, ...] = (
     Route("PUT", PATH + "/{id}/suspended", suspend),
     Route("PUT", PATH + "/suspended", suspend_all),
     *variable_routes(PATH + "/{id}/variables", "process instance", execution_scope, local=False),
-    Route("POST", PATH + "/{id}/modification-async", no_batches),
-    Route("POST", PATH + "/delete", no_batches),
-    Route("POST", PATH + "/delete-historic-query-based", no_batches),
-    Route("POST", PATH + "/job-retries", no_batches),
-    Route("POST", PATH + "/job-retries-historic-query-based", no_batches),
-    Route("POST", PATH + "/message-async", no_batches),
-    Route("POST", PATH + "/suspended-async", no_batches),
-    Route("POST", PATH + "/variables-async", no_batches),
-    Route("GET", PATH + "/{id}/comment", no_comments),
-    Route("PUT", PATH + "/{id}/comment", no_comments),
-    Route("DELETE", PATH + "/{id}/comment", no_comments),
-    Route("DELETE", PATH + "/{id}/comment/{comment}", no_comments),
+    Route("POST", PATH + "/{id}/modification-async", asynchronous.modify),
+    Route("POST", PATH + "/delete", asynchronous.delete),
+    Route("POST", PATH + "/delete-historic-query-based", asynchronous.delete_by_history),
+    Route("POST", PATH + "/job-retries", asynchronous.set_job_retries),
+    Route("POST", PATH + "/job-retries-historic-query-based", asynchronous.set_job_retries_by_history),
+    Route("POST", PATH + "/message-async", asynchronous.correlate),
+    Route("POST", PATH + "/suspended-async", asynchronous.suspend),
+    Route("POST", PATH + "/variables-async", asynchronous.set_variables),
 )

@@ -1,0 +1,273 @@
+"""Making batches, running their jobs, suspending and deleting them. See the package."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol
+
+from penstock.base.clock import Clock
+from penstock.base.errors import BadUserRequest, EntitySuspended, Failure, NotFound
+from penstock.engine import commands as c
+from penstock.engine.events import InstanceEvents, JobCreated, JobDeleted, JobExecuted, JobKind
+from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.batches.rows import (
+    BATCH,
+    PART,
+    batch_row,
+    definition_ids,
+    job_definitions_of,
+    new_job,
+    parts_of,
+    template_of,
+)
+from penstock.runtime.batches.work import PLANS, Reads, Work
+from penstock.runtime.definitions import beside, incident_closed, start_job_events, start_job_facts
+from penstock.runtime.executor import Request
+from penstock.runtime.protocol import Settings
+from penstock.runtime.ready import JOB
+from penstock.store.protocol import AnyChange, Change, DeleteWhere, JobCheck, Row, RowChange, Store, UpdateWhere
+from penstock.store.query import Op, Query, Where, eq, is_null, not_null, one_of
+
+
+class Write(Protocol):
+    """Commits rows and events that follow from no step."""
+
+    async def __call__(
+        self,
+        rows: Sequence[AnyChange] = (),
+        *,
+        events: Sequence[InstanceEvents] = (),
+        jobs: Sequence[JobCheck] = (),
+        deleted: Sequence[str] = (),
+    ) -> None: ...
+
+
+class Batches:
+    """The batches of one node."""
+
+    def __init__(
+        self,
+        store: Store,
+        reads: Reads,
+        clock: Clock,
+        settings: Settings,
+        *,
+        write: Write,
+        run: Callable[[Request], Awaitable[Any]],
+        execute: Callable[[c.Command], Awaitable[Any]],
+    ) -> None:
+        """`run`: a unit of work with what is written beside it; `execute`: a command by itself."""
+        self._store = store
+        self._reads = reads
+        self._ids = reads.ids
+        self._clock = clock
+        self._settings = settings
+        self._write = write
+        self._run = run
+        self._execute = execute
+
+    # ------------------------------------------------------------------------------------------ making, ending
+
+    async def create(self, new: NewBatch, events: Sequence[InstanceEvents] = ()) -> Row:
+        """Makes a batch with its seed job. Returns its row."""
+        now_ms = self._clock.now_ms()
+        batch = batch_row(new, self._ids, self._settings, now_ms)
+        seed = self._seed_job(batch, 0, now_ms)
+        rows = [
+            RowChange(BATCH, Change.INSERT, batch),
+            *parts_of(batch, new.ids, self._ids),
+            *job_definitions_of(batch),
+            RowChange(JOB, Change.INSERT, seed),
+        ]
+        await self._write(rows, events=[*events, self._created(seed, now_ms)])
+        return batch
+
+    async def suspend(self, id: str, suspended: bool, events: Sequence[InstanceEvents] = ()) -> None:
+        """Suspends or activates a batch with its jobs. Raises BadUserRequest when there is none."""
+        batch = await self._batch(id)
+        if batch is None:
+            raise BadUserRequest(f"Unable to {'suspend' if suspended else 'activate'} batch with id '{id}'")
+        definitions = tuple(definition_ids(batch))
+        change = {"suspended": suspended}
+        await self._write(
+            [
+                RowChange(BATCH, Change.UPDATE, {"id": id, **change}),
+                UpdateWhere("job_definition", "id", definitions, change),
+                UpdateWhere(JOB, "job_definition_id", definitions, change),
+            ],
+            events=events,
+        )
+
+    async def delete(self, id: str, *, cascade: bool, events: Sequence[InstanceEvents] = ()) -> None:
+        """Ends a batch before it is done; `cascade`: it goes from history as well. Raises BadUserRequest."""
+        batch = await self._batch(id)
+        if batch is None:
+            raise BadUserRequest(f"Unable to delete batch with id '{id}'")
+        now_ms = self._clock.now_ms()
+        jobs = await self._jobs_of(batch)
+        rows = [*self._ended(batch, now_ms, cascade), DeleteWhere(JOB, "id", [job["id"] for job in jobs])]
+        deleted = await self._logged_jobs(batch) if cascade else []
+        await self._write(rows, events=[*events, *(self._deleted(job, now_ms) for job in jobs)], deleted=deleted)
+
+    async def delete_history(self, id: str, events: Sequence[InstanceEvents] = ()) -> None:
+        """Deletes an ended batch from history. Raises BadUserRequest when there is none."""
+        rows = await self._store.rows(Query(BATCH, (eq("id", id), not_null("ended_ms"))))
+        if not rows:
+            raise BadUserRequest(f"Unable to delete historic batch with id '{id}'")
+        deleted = await self._logged_jobs(rows[0])
+        await self._write([DeleteWhere(BATCH, "id", [id])], deleted=deleted, events=events)
+
+    async def clean_up(self) -> None:
+        """Deletes ended batches that are past their removal time from history."""
+        past = (Where("removal_ms", Op.LE, self._clock.now_ms()), not_null("ended_ms"))
+        for row in await self._store.rows(Query(BATCH, past, columns=("id",))):
+            await self.delete_history(row["id"])
+
+    def _ended(self, batch: Row, now_ms: int, gone: bool) -> list[AnyChange]:
+        id = batch["id"]
+        end = RowChange(BATCH, Change.UPDATE, {"id": id, "ended_ms": now_ms, "configuration": None})
+        return [
+            DeleteWhere(BATCH, "id", [id]) if gone else end,
+            DeleteWhere(PART, "batch_id", [id]),
+            DeleteWhere("job_definition", "id", definition_ids(batch)),
+        ]
+
+    # ------------------------------------------------------------------------------------------ jobs
+
+    async def run_job(self, job: Row, checks: Sequence[JobCheck], user: str | None) -> None:
+        """Runs a job of a batch. Raises what its work raises: then nothing has changed."""
+        now_ms = self._clock.now_ms()
+        batch = await self._batch(job["configuration"])
+        rows, events = self._done(job, now_ms)
+        if batch is None:
+            await self._write(rows, events=events, jobs=checks)
+        elif job["kind"] == JobKind.BATCH_SEED.value:
+            await self._seed(batch, job, rows, events, checks, now_ms)
+        elif job["kind"] == JobKind.BATCH_MONITOR.value:
+            await self._monitor(batch, rows, events, checks, now_ms)
+        else:
+            try:
+                await self._work(batch, job, rows, events, checks, now_ms)
+            except (NotFound, EntitySuspended) as error:
+                # For a job of an instance these mean that there is nothing to do, now; a batch has failed.
+                raise Failure(error.message) from error
+
+    def _done(self, job: Row, now_ms: int) -> tuple[list[AnyChange], list[InstanceEvents]]:
+        executed = JobExecuted(
+            job=job["id"], log=beside(self._ids, job["id"]), retries=job["retries"], **start_job_facts(job)
+        )
+        gone = RowChange(JOB, Change.DELETE, {"shard": job["shard"], "id": job["id"]})
+        return [gone], [start_job_events(job, executed, now_ms, *incident_closed(job, resolved=True))]
+
+    async def _seed(
+        self,
+        batch: Row,
+        job: Row,
+        rows: list[AnyChange],
+        events: list[InstanceEvents],
+        checks: Sequence[JobCheck],
+        now_ms: int,
+    ) -> None:
+        number = job["payload"]["part"]
+        parts = await self._store.rows(
+            Query(PART, (eq("batch_id", batch["id"]), one_of("number", (number, number + 1))))
+        )
+        jobs: list[Row] = []
+        for part in parts:
+            if part["number"] == number:
+                jobs = self._execution_jobs(batch, part["ids"], now_ms)
+                rows.append(RowChange(PART, Change.DELETE, {"id": part["id"]}))
+        created = batch["jobs_created"] + len(jobs)
+        more = any(part["number"] > number for part in parts)
+        jobs.append(self._seed_job(batch, number + 1, now_ms) if more else self._monitor_job(batch, now_ms, None))
+        rows += [RowChange(JOB, Change.INSERT, item) for item in jobs]
+        rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "jobs_created": created}))
+        await self._write(rows, events=[*events, *(self._created(item, now_ms) for item in jobs)], jobs=checks)
+
+    def _execution_jobs(self, batch: Row, ids: Sequence[str], now_ms: int) -> list[Row]:
+        size = batch["invocations_per_job"]
+        shares = (ids[at : at + size] for at in range(0, len(ids), size))
+        definition, retries = batch["job_definition_id"], self._settings.default_retries
+        return [
+            new_job(batch, batch["type"], definition, self._ids, retries, now_ms, payload={"ids": list(share)})
+            for share in shares
+        ]
+
+    def _seed_job(self, batch: Row, number: int, now_ms: int) -> Row:
+        definition, retries = batch["seed_job_definition_id"], self._settings.default_retries
+        return new_job(
+            batch, JobKind.BATCH_SEED.value, definition, self._ids, retries, now_ms, payload={"part": number}
+        )
+
+    def _monitor_job(self, batch: Row, now_ms: int, due_ms: int | None) -> Row:
+        definition, retries = batch["monitor_job_definition_id"], self._settings.default_retries
+        return new_job(batch, JobKind.BATCH_MONITOR.value, definition, self._ids, retries, now_ms, due_ms=due_ms)
+
+    async def _monitor(
+        self,
+        batch: Row,
+        rows: list[AnyChange],
+        events: list[InstanceEvents],
+        checks: Sequence[JobCheck],
+        now_ms: int,
+    ) -> None:
+        if await self._store.count(Query(JOB, (eq("job_definition_id", batch["job_definition_id"]),))):
+            again = self._monitor_job(batch, now_ms, now_ms + self._settings.batch_poll_ms)
+            rows.append(RowChange(JOB, Change.INSERT, again))
+            events.append(self._created(again, now_ms))
+        else:
+            rows += self._ended(batch, now_ms, False)
+        await self._write(rows, events=events, jobs=checks)
+
+    async def _work(
+        self,
+        batch: Row,
+        job: Row,
+        rows: list[AnyChange],
+        events: list[InstanceEvents],
+        checks: Sequence[JobCheck],
+        now_ms: int,
+    ) -> None:
+        work: Work = await PLANS[JobKind(batch["type"])](self._reads, template_of(batch), job["payload"]["ids"], now_ms)
+        for command in work.alone:
+            await self._execute(command)
+        rows += work.rows
+        events += work.events
+        if batch["execution_started_ms"] is None:
+            rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "execution_started_ms": now_ms}))
+        if work.commands:
+            together = c.Together(commands=tuple(work.commands), user=batch["user_id"], logged=False)
+            await self._run(Request(together, jobs=checks, rows=rows, events=events))
+        else:
+            await self._write(rows, events=events, jobs=checks, deleted=work.deleted)
+
+    # ------------------------------------------------------------------------------------------ small things
+
+    async def _batch(self, id: str) -> Row | None:
+        rows = await self._store.rows(Query(BATCH, (eq("id", id), is_null("ended_ms"))))
+        return rows[0] if rows else None
+
+    async def _jobs_of(self, batch: Row) -> list[Row]:
+        return await self._store.rows(Query(JOB, (one_of("job_definition_id", definition_ids(batch)),)))
+
+    async def _logged_jobs(self, batch: Row) -> list[str]:
+        """Ids of the jobs that history knows of the batch."""
+        of_batch = (one_of("job_definition_id", definition_ids(batch)),)
+        rows = await self._reads.rows(Query("job_log", of_batch, columns=("job_id",)))
+        return list(dict.fromkeys(row["job_id"] for row in rows))
+
+    def _created(self, job: Row, now_ms: int) -> InstanceEvents:
+        event = JobCreated(
+            job=job["id"],
+            retries=job["retries"],
+            exclusive=False,
+            log=beside(self._ids, job["id"]),
+            **start_job_facts(job),
+        )
+        return start_job_events(job, event, now_ms, first=True)
+
+    def _deleted(self, job: Row, now_ms: int) -> InstanceEvents:
+        event = JobDeleted(
+            job=job["id"], log=beside(self._ids, job["id"]), retries=job["retries"], **start_job_facts(job)
+        )
+        return start_job_events(job, event, now_ms, *incident_closed(job, resolved=False))
