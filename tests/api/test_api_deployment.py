@@ -85,6 +85,7 @@ async def test_reading_resources(engine: FakeEngine, client: httpx.AsyncClient) 
     ]
     data = await client.get(PATH + "/d/resources/r/data")
     assert (data.headers["content-type"], data.content) == ("text/plain", b"x")
+    assert (data.headers["x-content-type-options"], data.headers["content-security-policy"]) == ("nosniff", "sandbox")
     assert data.headers["content-disposition"] == "attachment; filename=\"n?te.txt\"; filename*=UTF-8''n%C3%B6te.txt"
     for path, status, type in (
         ("/x", 404, "InvalidRequestException"),

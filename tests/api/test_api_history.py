@@ -87,7 +87,7 @@ async def test_activities_details_incidents(client: httpx.AsyncClient, rows: Non
 async def test_deleting_needs_an_end(client: httpx.AsyncClient, engine: FakeEngine, rows: None) -> None:
     deleted: list[list[str]] = []
 
-    async def delete_history(instances: list[str]) -> None:
+    async def delete_history(instances: list[str], *, user: str | None = None) -> None:
         deleted.append(list(instances))
 
     engine.delete_history = delete_history  # type: ignore[attr-defined]

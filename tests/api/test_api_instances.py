@@ -353,10 +353,3 @@ async def test_job_lists(client: httpx.AsyncClient, engine: FakeEngine) -> None:
     assert await count("withException=true") == 1
     body = {"dueDates": [{"operator": "lt", "value": "1970-01-01T00:00:02.000+0000"}]}
     assert (await _call(client, "POST", "/job/count", body)).json() == {"count": 1}
-
-
-async def test_batches_and_comments_are_refused_plainly(client: httpx.AsyncClient) -> None:
-    for path in ("/process-instance/delete", "/task/x/comment/create"):
-        response = await _call(client, "POST", path, {})
-        assert response.status_code == 501
-        assert "not supported" in response.json()["message"]

@@ -165,6 +165,6 @@ async def test_the_model_comes_back_as_it_was(client: httpx.AsyncClient) -> None
     assert xml["bpmn20Xml"] == MODEL
     assert (await client.get("/process-definition/key/order/diagram")).status_code == 204
     unknown = await client.get("/process-definition/nope/diagram")
-    assert (unknown.status_code, unknown.json()["type"]) == (404, "InvalidRequestException")
+    assert (unknown.status_code, unknown.json()["type"]) == (400, "NotFoundException")
     form = await _ok(await client.get("/process-definition/key/order/startForm"))
     assert form == {"key": None, "camundaFormRef": None, "contextPath": None}

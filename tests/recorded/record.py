@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import penstock
-from bpmn.scenario import Scenario, model, typed
+from bpmn.scenario import Scenario, flow_elements, model, typed
 from penstock.engine import commands as c
 from penstock.engine import events as ev
 from penstock.engine.apply import APPLIERS
@@ -48,6 +48,26 @@ RENAMED = model(
     '<parallelGateway id="fork"/><userTask id="a"/><userTask id="b"/>',
     flows="start name, name forget, forget fork, fork a, fork b",
     key="renamed",
+)
+_MOVING = (
+    '<startEvent id="start"/><subProcess id="kept"><startEvent id="in"/>'
+    '<serviceTask id="done" camunda:expression="${1}"/><boundaryEvent id="undone" attachedToRef="done">'
+    '<compensateEventDefinition/></boundaryEvent><manualTask id="undo" isForCompensation="true"/>'
+    f"{flow_elements('in done')}"
+    '<association id="u" associationDirection="One" sourceRef="undone" targetRef="undo"/></subProcess>'
+    '<parallelGateway id="fork"/><userTask id="a"/><serviceTask id="w" camunda:type="external" camunda:topic="t"/>'
+    '<boundaryEvent id="late" attachedToRef="a"><timerEventDefinition><timeDuration>PT1H</timeDuration>'
+    '</timerEventDefinition></boundaryEvent><boundaryEvent id="told" attachedToRef="a">'
+    '<messageEventDefinition messageRef="msg"/></boundaryEvent>'
+    f"{flow_elements('start kept, kept fork, fork a, fork w')}"
+)
+_MESSAGE = '<message id="msg" name="Told"/>'
+STANDING = model(_MOVING, roots=_MESSAGE, key="moving")
+MOVED = model(
+    '<startEvent id="first"/><subProcess id="outer">' + _MOVING + "</subProcess>",
+    flows="first outer",
+    roots=_MESSAGE,
+    key="moving",
 )
 VALUES = {
     "text": "é",
@@ -140,7 +160,24 @@ def walk() -> Scenario:
         c.StartInstruction(type="cancel", activity="a"),
     )
     s.start("fork_join").delete()
+    s.engine.trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    s.start("external", topic="paint", x=2)
+    s.engine.trace = None
+    _moves(s)
     return s
+
+
+def _moves(s: Scenario) -> None:
+    s.engine.deploy(STANDING)
+    source = s.engine.latest("moving")
+    s.start("moving", text="x").fail_work("w", 0)
+    s.engine.deploy(MOVED)
+    steps = tuple(
+        c.MigrationInstruction(source=id, target=id, update_event_trigger=id == "late")
+        for id in ("kept", "undone", "a", "w", "late", "told")
+    )
+    target = s.engine.latest("moving").id
+    s.do(c.MigrateInstance(instance=s.id, source=source.id, target=target, instructions=steps))
 
 
 def _people(s: Scenario) -> None:

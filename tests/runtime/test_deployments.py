@@ -38,7 +38,7 @@ async def test_definition_rows_say_what_the_model_says(node: Node) -> None:
     body = process(EXPRESSION, attributes='name="Order" camunda:versionTag="1.2" camunda:historyTimeToLive="P5D"')
     deployed = await node.deploy(
         Deploy(
-            name="d", resources=[Resource("a/order.bpmn", body), Resource("a/order.png", b"x"), Resource("r.dmn", b"y")]
+            name="d", resources=[Resource("a/order.bpmn", body), Resource("a/order.png", b"x"), Resource("r.txt", b"y")]
         )
     )
     (row,) = deployed.process_definitions

@@ -82,7 +82,7 @@ class Server(Running):
     """`penstock up` on a free port. `rest` talks to `/engine-rest`."""
 
     def __init__(self, store: str, folder: Path, *options: str) -> None:
-        port = _free_port()
+        port = free_port()
         command = [str(Path(sys.executable).with_name("penstock")), "up", "--port", str(port), "--store", store]
         super().__init__([*command, *options], folder / "server.log")
         self.url = f"http://127.0.0.1:{port}"
@@ -166,7 +166,8 @@ def _body(answer: httpx.Response) -> Any:
     return answer.json() if answer.status_code == 200 else None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

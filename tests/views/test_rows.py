@@ -46,11 +46,16 @@ def test_every_view_table_has_one_module_and_every_module_is_in_the_table() -> N
 def test_events_without_a_view_are_known() -> None:
     unseen = {kind.__name__ for kind, handlers in DISPATCH.items() if not handlers}
     assert unseen == {
+        "ExecutionDetached",
+        "ExternalTaskMigrated",
         "ExternalTaskRetriesSet",
         "ExternalTaskPrioritySet",
         "JobChanged",
+        "JobMigrated",
         "SubscriptionCreated",
         "SubscriptionDeleted",
+        "SubscriptionMigrated",
+        "TraceCarried",
     }
 
 

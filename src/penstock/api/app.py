@@ -5,40 +5,64 @@ them more than their own work does. Mounted at `/engine-rest` and `/engine-rest/
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
 import structlog
 
 from penstock.api import pages, problems
+from penstock.api.authentication import BasicAuthentication
+from penstock.api.authorization import routes as authorization
+from penstock.api.batch import routes as batch
+from penstock.api.cases import routes as cases
 from penstock.api.condition import routes as condition
+from penstock.api.decision_definition import routes as decision_definition
+from penstock.api.decision_requirements_definition import routes as decision_requirements_definition
 from penstock.api.deployment import routes as deployment
 from penstock.api.event_subscription import routes as event_subscription
 from penstock.api.execution import routes as execution
 from penstock.api.external_task import routes as external_task
+from penstock.api.filter import routes as filter_
+from penstock.api.group import routes as group
 from penstock.api.history_activity_instance import routes as history_activity_instance
+from penstock.api.history_batch import routes as history_batch
+from penstock.api.history_cleanup import routes as history_cleanup
+from penstock.api.history_decision_instance import bulk as history_decision_bulk
+from penstock.api.history_decision_instance import routes as history_decision_instance
 from penstock.api.history_detail import routes as history_detail
 from penstock.api.history_external_task_log import routes as history_external_task_log
 from penstock.api.history_identity_link_log import routes as history_identity_link_log
 from penstock.api.history_incident import routes as history_incident
 from penstock.api.history_job_log import routes as history_job_log
+from penstock.api.history_process_definition import routes as history_process_definition
 from penstock.api.history_process_instance import routes as history_process_instance
 from penstock.api.history_task import routes as history_task
 from penstock.api.history_user_operation import routes as history_user_operation
 from penstock.api.history_variable_instance import routes as history_variable_instance
-from penstock.api.http import NO_CONTENT, Receive, Request, Response, Route, Scope, Send, json, read_body
+from penstock.api.http import JSON, NO_CONTENT, Receive, Request, Response, Route, Scope, Send, json, read_body
+from penstock.api.identity import routes as identity
 from penstock.api.incident import routes as incident
+from penstock.api.job import many as job_many
 from penstock.api.job import routes as job
 from penstock.api.job_definition import routes as job_definition
 from penstock.api.message import routes as message
+from penstock.api.migration import routes as migration
+from penstock.api.modification import routes as modification
 from penstock.api.process_definition import routes as process_definition
 from penstock.api.process_instance import routes as process_instance
 from penstock.api.signal import routes as signal
 from penstock.api.system import routes as system
+from penstock.api.system import watch
 from penstock.api.task import routes as task
+from penstock.api.task_attachment import routes as task_attachment
+from penstock.api.task_comment import routes as task_comment
+from penstock.api.tenant import routes as tenant
+from penstock.api.user import routes as user
 from penstock.api.variable_instance import routes as variable_instance
 from penstock.base.errors import PenstockError
-from penstock.runtime.protocol import Engine
+from penstock.runtime.protocol import Authentication, Engine
+from penstock.runtime.telemetry.tracing import continued
 
 ROOT = "engine-rest"
 ENGINE_NAME = "default"
@@ -46,29 +70,49 @@ ENGINE_NAME = "default"
 RESOURCES: tuple[Sequence[Route], ...] = (
     system.ROUTES,
     deployment.ROUTES,
+    decision_definition.ROUTES,
+    decision_requirements_definition.ROUTES,
     process_definition.ROUTES,
     external_task.ROUTES,
     message.ROUTES,
+    migration.ROUTES,
+    modification.ROUTES,
+    batch.ROUTES,
+    history_batch.ROUTES,
     signal.ROUTES,
+    cases.ROUTES,
     condition.ROUTES,
     event_subscription.ROUTES,
     execution.ROUTES,
     incident.ROUTES,
     job.ROUTES,
+    job_many.ROUTES,
     job_definition.ROUTES,
     process_instance.ROUTES,
     task.ROUTES,
+    task_attachment.ROUTES,
+    task_comment.ROUTES,
     variable_instance.ROUTES,
     history_activity_instance.ROUTES,
+    history_cleanup.ROUTES,
+    history_decision_bulk.ROUTES,
+    history_decision_instance.ROUTES,
     history_external_task_log.ROUTES,
     history_incident.ROUTES,
     history_job_log.ROUTES,
+    history_process_definition.ROUTES,
     history_process_instance.ROUTES,
     history_task.ROUTES,
     history_variable_instance.ROUTES,
     history_detail.ROUTES,
     history_identity_link_log.ROUTES,
     history_user_operation.ROUTES,
+    authorization.ROUTES,
+    filter_.ROUTES,
+    group.ROUTES,
+    identity.ROUTES,
+    tenant.ROUTES,
+    user.ROUTES,
 )
 """Every resource below `/engine-rest`: one row each."""
 
@@ -138,6 +182,9 @@ class App:
         self._router = Router(routes)
         self.bytes_max = engine.settings.payload_bytes_max
         self._any_origin = any_origin
+        self._traced = engine.settings.tracing
+        basic = engine.settings.authentication is Authentication.BASIC
+        self._authentication = BasicAuthentication() if basic else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         kind = scope["type"]
@@ -156,20 +203,27 @@ class App:
 
     async def respond(self, request: Request) -> Response | None:
         """The answer to any request; None when the client has left before all of it was there."""
+        began_s = perf_counter()
         try:
-            return await self._answer(request)
+            if self._traced:
+                with continued(request.headers):
+                    response = await self._answer(request)
+            else:
+                response = await self._answer(request)
         except PenstockError as error:
-            return refusal(problems.of(error))
+            response = refusal(problems.of(error))
         except ConnectionError:
             return None
         except Exception:
             _log.exception("defect", method=request.method, path=request.scope["path"])
-            return refusal(problems.internal())
+            response = refusal(problems.internal())
+        watch.answered(request, response.status, perf_counter() - began_s)
+        return response
 
     async def _answer(self, request: Request) -> Response:
         segments = _segments(request.scope)
         if not segments or segments[0] != ROOT:
-            return self._outside(request, segments)
+            return await self._outside(request, segments)
         if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
             return Response(200)
         found = self._router.find(_within_engine(segments))
@@ -185,6 +239,9 @@ class App:
             if route is None:
                 headers = ((b"allow", _allow(routes)),)
                 raise problems.http(405, "NotAllowedException", "Method Not Allowed", headers)
+        request.route = f"/{ROOT}{route.path}"
+        if self._authentication is not None:
+            request.user = await self._authentication.user_of(request, route.path)
         _negotiate(request, route)
         receive = request.receive
         if receive is not None and (
@@ -194,15 +251,18 @@ class App:
         result = await route.handler(request, *values)
         if result is None:
             return NO_CONTENT
-        return result if isinstance(result, Response) else json(result)
+        return _harmless(result) if isinstance(result, Response) else json(result)
 
-    def _outside(self, request: Request, segments: Sequence[str]) -> Response:
-        page = pages.PAGES.get("/".join(segments))
+    async def _outside(self, request: Request, segments: Sequence[str]) -> Response:
+        path = "/".join(segments)
+        page = pages.find(path)
         if page is None:
             raise problems.not_found()
+        request.route = f"/{path}"
         if request.method not in ("GET", "HEAD"):
             raise problems.http(405, "NotAllowedException", "Method Not Allowed", ((b"allow", b"GET, HEAD"),))
-        return page(request)
+        answer = page(request)
+        return answer if isinstance(answer, Response) else await answer
 
     def cors(self, request: Request) -> Sequence[tuple[bytes, bytes]]:
         """The headers that let a page of another origin read the answer."""
@@ -223,6 +283,16 @@ class App:
 def create_app(engine: Engine, *, any_origin: bool = True) -> App:
     """The REST API of `engine` as an ASGI application. Starting and stopping the node is the caller's business."""
     return App(engine, (route for routes in RESOURCES for route in routes), any_origin=any_origin)
+
+
+_SANDBOXED = ((b"x-content-type-options", b"nosniff"), (b"content-security-policy", b"sandbox"))
+
+
+def _harmless(response: Response) -> Response:
+    """What somebody has deployed or attached may be a page with scripts: a browser must not run it as one of ours."""
+    if response.type is not None and response.type != JSON:
+        response.headers = (*response.headers, *_SANDBOXED)
+    return response
 
 
 def refusal(problem: problems.Problem) -> Response:

@@ -1,4 +1,5 @@
-"""Moments on the wire: `yyyy-MM-dd'T'HH:mm:ss.SSSZ`, nothing else (Camunda 7's default `JacksonConfigurator` format)."""
+"""Moments on the wire: `yyyy-MM-dd'T'HH:mm:ss.SSSZ`, with few exceptions nothing else (Camunda 7's default
+`JacksonConfigurator` format)."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,21 @@ def parse(text: str) -> int | None:
     except (ValueError, OverflowError):
         return None
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def parse_any(text: str) -> int | None:
+    """As `parse`, and any other ISO 8601 date, without a zone in UTC: dates that Camunda 7 reads with Joda (activation of
+    deployments, delayed suspensions)."""
+    found = parse(text)
+    if found is not None:
+        return found
+    try:
+        moment = datetime.fromisoformat(text)
+        return ((moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(
+            milliseconds=1
+        )
+    except (ValueError, OverflowError):
+        return None
 
 
 @lru_cache(maxsize=1024)

@@ -1,21 +1,64 @@
-"""Generated forms (`camunda:formData`): their variables, and values that are submitted through them."""
+"""Generated forms (`camunda:formData`): what their fields show, and what they set when they are submitted (Camunda 7
+`DefaultFormHandler`, `FormFieldHandler`)."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.api import problems
-from penstock.api.dto import as_text
-from penstock.expr.values import TypedValue
-from penstock.model.graph import FormField, FormSpec
+import msgspec
 
-TYPES = {"string": "String", "long": "Long", "boolean": "Boolean", "date": "Date", "enum": "String"}
+from penstock.api import java_dates, problems
+from penstock.api.dto import as_text
+from penstock.base.errors import Failure, JavaFailed
+from penstock.engine.definition import Definition
+from penstock.engine.state import Instance, Task
+from penstock.expr import juel
+from penstock.expr.values import TypedValue, from_native, to_native
+from penstock.model.graph import FormField, FormSpec
+from penstock.runtime.protocol import Engine
+
+DATE_PATTERN = "dd/MM/yyyy"
+_TYPES = {"string": "String", "long": "Long", "boolean": "Boolean", "date": "Date", "enum": "String"}
 """Form field type → type of its variable."""
 
+_LONG = re.compile(r"[+-]?[0-9]+")
+_NUMBERS = {"Integer": int, "Long": int, "Short": int, "Double": float}
 
-def form(spec: FormSpec | None, rendered: str) -> dict[str, Any]:
+
+class Scope(msgspec.Struct, frozen=True):
+    """What expressions and validators of a form see: variables, and the moment."""
+
+    variables: Mapping[str, TypedValue]
+    at_ms: int
+
+    def lookup(self, name: str) -> Any:
+        """The value of a variable. Raises KeyError."""
+        return to_native(self.variables[name])
+
+    def now_ms(self) -> int:
+        """The moment."""
+        return self.at_ms
+
+
+def of_start(definition: Definition) -> FormSpec:
+    """The form of the none start event; an empty one when the model declares none. Raises 500 without such an event."""
+    for child in definition.process.children:
+        node = definition.process.nodes[child]
+        if node.kind == "startEvent" and not node.triggers:
+            return node.form or FormSpec()
+    raise problems.null(f"No startFormHandler defined in process '{definition.id}': startFormHandler is null")
+
+
+async def of_task(engine: Engine, instance: Instance, task: Task) -> Sequence[FormField]:
+    """The form fields that the model declares for this task."""
+    if instance.definition is None or task.key is None:
+        return ()
+    node = (await engine.definition(instance.definition)).activities[task.key].node
+    return node.form.fields if node is not None and node.form is not None else ()
+
+
+def form(spec: FormSpec, rendered: str) -> dict[str, Any]:
     """Camunda 7 `FormDto`. `rendered`: the address of the generated form, the key of a form that has only fields."""
-    if spec is None:
-        return {"key": None, "camundaFormRef": None, "contextPath": None}
     ref = None
     if spec.form_ref:
         version = spec.form_ref_version
@@ -30,86 +73,160 @@ def form(spec: FormSpec | None, rendered: str) -> dict[str, Any]:
     return {"key": key, "camundaFormRef": ref, "contextPath": None}
 
 
-def defaults(spec: FormSpec | None) -> dict[str, TypedValue]:
-    """The variables of the form with their default values; an expression is no value before there is an instance."""
-    if spec is None:
-        return {}
-    found = {}
-    for field in spec.fields:
-        text = field.default_value
-        literal = None if text is None or "${" in text or "#{" in text else text
-        found[field.id] = _typed(field, literal)
-    return found
+# ------------------------------------------------------------------------------------------ what is shown
 
 
-def _typed(field: FormField, text: str | None) -> TypedValue:
-    kind = TYPES.get(field.type or "string", "String")
-    if text is None:
-        return TypedValue(kind)
-    if kind == "Long":
-        return TypedValue(kind, _whole(text))
-    if kind == "Boolean":
-        return TypedValue(kind, text.lower() == "true")
-    return TypedValue("String" if kind == "Date" else kind, text)
+def shown(fields: Sequence[FormField], scope: Scope) -> dict[str, TypedValue]:
+    """The value of each field: the variable of its name, or its default. Raises Failure."""
+    return {field.id: _shown(field, scope) for field in fields}
 
 
-def _whole(text: str) -> int:
+def _shown(field: FormField, scope: Scope) -> TypedValue:
+    variable = scope.variables.get(field.id)
+    if variable is None:
+        return _to_form(field, default(field, scope))
     try:
-        return int(text)
-    except ValueError:
-        raise problems.Problem(500, "NumberFormatException", f'For input string: "{text}"') from None
+        return _to_form(field, variable if field.type == "date" else _to_model(field, variable, scope.at_ms))
+    except Failure:
+        message = f"failed to convert '{field.id}'"
+        raise problems.Problem(500, "FormFieldValidationException", message, 0) from None
 
 
-def submitted(spec: FormSpec | None, variables: Mapping[str, TypedValue]) -> dict[str, TypedValue]:
-    """What a submitted form sets: fields as their type says, other variables as they are. Raises 400 when a constraint
-    does not hold (Camunda 7 `FormFieldValidatorException`)."""
-    found = dict(variables)
-    for field in spec.fields if spec is not None else ():
-        value = found.get(field.id)
-        if value is None or value.value is None:
-            literal = defaults(FormSpec(fields=(field,)))[field.id]
-            if literal.value is not None:
-                found[field.id] = value = literal
-        elif field.type == "long" and not isinstance(value.value, bool):
-            found[field.id] = value = TypedValue("Long", _whole(as_text(value.value)))
-        elif field.type == "boolean":
-            found[field.id] = value = TypedValue("Boolean", as_text(value.value).lower() == "true")
-        elif field.type == "enum" and value.value not in {id for id, _ in field.values}:
-            raise _invalid(field, f"Invalid value for enum form property: {as_text(value.value)}")
+def default(field: FormField, scope: Scope) -> TypedValue:
+    """The default value in the type of the field's variable. Raises Failure."""
+    return _to_model(field, _evaluated(field, scope), scope.at_ms)
+
+
+def _evaluated(field: FormField, scope: Scope) -> TypedValue:
+    if field.default_value is None:
+        return from_native(None)
+    return from_native(juel.parse(field.default_value).evaluate(scope))
+
+
+def _to_form(field: FormField, value: TypedValue) -> TypedValue:
+    if field.type != "date":
+        return value
+    if value.value is None:
+        return TypedValue("String", "")
+    if value.type != "Date":
+        raise Failure(f"Expected value to be of type 'date' but got '{value.type}'.")
+    return TypedValue("String", java_dates.write(value.value, field.date_pattern or DATE_PATTERN))
+
+
+# ------------------------------------------------------------------------------------------ what is submitted
+
+
+def submitted(spec: FormSpec, variables: Mapping[str, TypedValue], scope: Scope) -> dict[str, TypedValue]:
+    """What a submitted form sets: fields in their types, other variables as they are. `scope`: what is there before.
+    Raises Failure."""
+    rest, found = dict(variables), dict[str, TypedValue]()
+    for field in spec.fields:
+        if field.id == spec.business_key_field:
+            continue
+        sent = rest.pop(field.id, None)
+        now = Scope({**scope.variables, **found}, scope.at_ms)
         for name, config in field.constraints:
-            _check(field, name, config, value, field.id in variables)
+            _check(field, name, config, sent, now)
+        if sent is not None:
+            found[field.id] = _to_model(field, sent, scope.at_ms)
+        elif field.default_value is not None:
+            found[field.id] = default(field, now)
+    return found | rest
+
+
+def _to_model(field: FormField, value: TypedValue, now_ms: int) -> TypedValue:
+    """The value in the type of the field's variable (Camunda 7 `AbstractFormFieldType.convertToModelValue`)."""
+    kind, raw = _TYPES.get(field.type or "string", "String"), value.value
+    if field.type == "enum" and raw is not None:
+        return _member(field, raw)
+    if raw is None or value.type == kind:
+        return TypedValue(kind, raw)
+    if kind == "String":
+        return TypedValue(kind, as_text(raw))
+    text = as_text(raw)
+    if kind == "Long" and not isinstance(raw, bool) and isinstance(raw, int | float | str):
+        return TypedValue(kind, _long(text))
+    if kind == "Boolean" and isinstance(raw, str):
+        return TypedValue(kind, text.lower() == "true")
+    if kind == "Date" and isinstance(raw, str):
+        return TypedValue(kind, _date(text, field.date_pattern or DATE_PATTERN, now_ms))
+    if kind == "Date":
+        raise Failure(f"Value '{text}' cannot be transformed into a Date.")
+    raise Failure(f"Value '{text}' is not of type {kind}.")
+
+
+def _member(field: FormField, raw: Any) -> TypedValue:
+    if not isinstance(raw, str):
+        raise Failure(f"Value '{as_text(raw)}' is not of type String.")
+    if raw not in {id for id, _ in field.values}:
+        raise Failure(f"Invalid value for enum form property: {raw}")
+    return TypedValue("String", raw)
+
+
+def _long(text: str) -> int:
+    if _LONG.fullmatch(text) is None or not -(2**63) <= int(text) < 2**63:
+        raise JavaFailed(f'For input string: "{text}"', java="NumberFormatException")
+    return int(text)
+
+
+def _date(text: str, pattern: str, now_ms: int) -> int | None:
+    if not text.strip():
+        return None
+    found = java_dates.read(text.strip(), pattern, now_ms)
+    if found is None:
+        raise Failure(f"Could not parse value '{text}' as date using date format '{pattern}'.")
     return found
 
 
-def _check(field: FormField, name: str, config: str, value: TypedValue | None, sent: bool) -> None:
-    raw = None if value is None else value.value
+def texts(variables: Mapping[str, TypedValue]) -> tuple[tuple[str, str], ...]:
+    """What history notes of a submitted form: the fields that were sent as text."""
+    return tuple(
+        (name, value.value) for name, value in variables.items() if value.type == "String" and value.value is not None
+    )
+
+
+# ------------------------------------------------------------------------------------------ constraints
+
+
+def _check(field: FormField, name: str, config: str, sent: TypedValue | None, scope: Scope) -> None:
+    raw = None if sent is None else sent.value
     if name == "required":
-        if raw is None or raw == "":
-            raise _invalid(field, "The value is required")
+        holds = raw != "" if raw is not None else _is_there(field, scope)
     elif name == "readonly":
-        if sent:
-            raise _invalid(field, "The field is read-only")
-    elif raw is not None and name in ("min", "max", "minlength", "maxlength"):
-        bound = _whole(config)
-        measured = len(as_text(raw)) if name.endswith("length") else _whole(as_text(raw))
-        if measured < bound if name.startswith("min") else measured > bound:
-            raise _invalid(field, f"The value breaks the constraint {name}({config})")
+        holds = raw is None
+    elif sent is None or raw is None:
+        holds = True
+    elif name in ("min", "max"):
+        holds = _is_within(name, config, sent)
+    else:
+        holds = name not in ("minlength", "maxlength") or _has_length(name, config, raw)
+    if not holds:
+        constraint = f"{name}({config})" if config else name
+        raise Failure(f"Invalid value submitted for form field '{field.id}': validation of {constraint} failed.")
 
 
-def _invalid(field: FormField, why: str) -> problems.Problem:
-    return problems.rest(400, f"Invalid value submitted for form field '{field.id}': {why}.")
+def _is_there(field: FormField, scope: Scope) -> bool:
+    known = scope.variables.get(field.id)
+    return (known or _evaluated(field, scope)).value is not None
 
 
-def deployed_name(spec: FormSpec | None) -> str:
-    """The name of the deployed file that holds the form (`embedded:deployment:NAME`, `camunda-forms:deployment:NAME`).
-    Raises 400 when the form names no file."""
-    if spec is None or not (spec.form_key or spec.form_ref):
-        raise problems.bad_user_request(
-            "One of the attributes 'formKey' and 'camunda:formRef' must be supplied but none were set."
-        )
-    if not spec.form_key:
-        raise problems.unsupported("A form by 'camunda:formRef'")
-    for prefix in ("embedded:deployment:", "camunda-forms:deployment:", "deployment:"):
-        if spec.form_key.startswith(prefix):
-            return spec.form_key.removeprefix(prefix)
-    raise problems.bad_user_request(f"The form key '{spec.form_key}' does not reference a deployed form.")
+def _is_within(name: str, config: str, sent: TypedValue) -> bool:
+    number = _NUMBERS.get(sent.type)
+    if number is None:
+        return False
+    try:
+        bound = number(config)
+    except ValueError:
+        raise Failure(
+            f"Cannot validate {sent.type} value {sent.value}: configuration {config} cannot be parsed as {sent.type}."
+        ) from None
+    return bool(sent.value >= bound if name == "min" else sent.value <= bound)
+
+
+def _has_length(name: str, config: str, raw: Any) -> bool:
+    if not isinstance(raw, str):
+        validator = "MinLengthValidator" if name == "minlength" else "MaxLengthValidator"
+        raise Failure(f"String validator {validator} cannot be used on a value that is not a string: {as_text(raw)}")
+    if _LONG.fullmatch(config) is None:
+        raise Failure(f'Cannot validate "{name}": configuration {config} cannot be interpreted as Integer')
+    return len(raw) >= int(config) if name == "minlength" else len(raw) <= int(config)

@@ -22,6 +22,7 @@ B = TypeVar("B", bound=Body)
 
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
+UNKNOWN_ROUTE = "(unknown)"
 
 _encoder = msgspec.json.Encoder()
 
@@ -29,7 +30,7 @@ _encoder = msgspec.json.Encoder()
 class Response:
     """An answer. `type` is the exact Content-Type; None when there is no body."""
 
-    __slots__ = ("body", "headers", "status", "type")
+    __slots__ = ("body", "headers", "status", "type", "unsent")
 
     def __init__(
         self,
@@ -37,11 +38,14 @@ class Response:
         body: bytes = b"",
         type: str | None = None,
         headers: tuple[tuple[bytes, bytes], ...] = (),
+        unsent: Callable[[], None] | None = None,
     ) -> None:
         self.status = status
         self.body = body
         self.type = type
         self.headers = headers
+        self.unsent = unsent
+        """Called when the client has left before the answer could be written."""
 
 
 NO_CONTENT = Response(204)
@@ -109,7 +113,19 @@ class Route:
 class Request:
     """A request: its headers, its whole body, and the node that answers it."""
 
-    __slots__ = ("_query", "accepted", "content", "engine", "gone", "headers", "method", "receive", "scope", "user")
+    __slots__ = (
+        "_query",
+        "accepted",
+        "content",
+        "engine",
+        "gone",
+        "headers",
+        "method",
+        "receive",
+        "route",
+        "scope",
+        "user",
+    )
 
     def __init__(self, engine: Engine, scope: Scope, receive: Receive | None, headers: Mapping[bytes, bytes]) -> None:
         self.engine = engine
@@ -119,6 +135,8 @@ class Request:
         self.content = b""
         self.accepted = JSON
         self.user: str | None = None
+        self.route = UNKNOWN_ROUTE
+        """The template of the path, as metrics, logs and spans name it."""
         self.receive = receive
         """Where the body comes from; None: it is in `content` already."""
         self.gone: Callable[[], Awaitable[None]] = self._disconnected

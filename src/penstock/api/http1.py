@@ -235,6 +235,8 @@ class Connection(asyncio.Protocol):
             if response is not None and not self._transport.is_closing():
                 self._write(request, response, keep and not self._closing)
                 answered = True
+            elif response is not None and response.unsent is not None:
+                response.unsent()
         finally:
             self._state.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
             self._answered(keep and answered)

@@ -61,7 +61,7 @@ def _one(item: Instruction, cancel: bool) -> StartInstruction:
 
 def _variables(found: dict[str, Any] | None) -> dict[str, tuple[TypedValue, bool]]:
     return {
-        name: (values.read(dto), isinstance(dto, dict) and dto.get("local") is True)
+        name: (values.read(dto, name), isinstance(dto, dict) and dto.get("local") is True)
         for name, dto in (found or {}).items()
     }
 

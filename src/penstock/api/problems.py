@@ -13,8 +13,12 @@ from penstock.base.errors import (
     BadRequest,
     BadUserRequest,
     Conflict,
+    Duplicate,
     EntitySuspended,
     Failure,
+    JavaFailed,
+    MigrationPlanInvalid,
+    MigrationRefused,
     MismatchingCorrelation,
     NotFound,
     NotValid,
@@ -34,6 +38,8 @@ RETRY_AFTER_S = 1
 
 _TABLE: tuple[tuple[type[PenstockError], int, str, int | None], ...] = (
     (BadRequest, 400, "InvalidRequestException", None),
+    (MigrationPlanInvalid, 400, "MigrationPlanValidationException", 0),
+    (MigrationRefused, 400, "MigratingProcessInstanceValidationException", 0),
     (BadUserRequest, 400, "BadUserRequestException", 0),
     (NullValue, 500, "NullValueException", 0),
     (NotValid, 400, "NotValidException", 0),
@@ -41,6 +47,7 @@ _TABLE: tuple[tuple[type[PenstockError], int, str, int | None], ...] = (
     (EntitySuspended, 500, "SuspendedEntityInteractionException", 0),
     (MismatchingCorrelation, 400, "MismatchingMessageCorrelationException", 0),
     (TaskAlreadyClaimed, 500, "TaskAlreadyClaimedException", 0),
+    (Duplicate, 500, "ProcessEnginePersistenceException", 0),
     (UnreadableResource, 500, "ProcessEngineException", 0),
     (ParseFailed, 400, "ParseException", 0),
     (Refused, 400, "BadUserRequestException", 0),
@@ -137,6 +144,8 @@ def of(error: PenstockError) -> Problem:
     """The answer to a deliberate error."""
     if isinstance(error, Problem):
         return error
+    if isinstance(error, JavaFailed):
+        return Problem(500, error.java, error.message, None)
     for kind, status, name, code in _TABLE:
         if isinstance(error, kind):
             extra = {"details": _findings(error)} if isinstance(error, ParseFailed) and status == 400 else None
@@ -190,6 +199,9 @@ def reported(
         if refused is not None:
             raise refused(prefix + error.message, error.rest_code) from error
         raise Problem(error.status, error.type, prefix + error.message, error.rest_code) from error
+    except JavaFailed:
+        # No ProcessEngineException in Camunda: its REST resources do not catch it either.
+        raise
     except (Refused, Failure) as error:
         raise (make or _rest_500)(prefix + error.message, error.code) from error
 

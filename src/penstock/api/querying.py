@@ -26,11 +26,11 @@ from typing import Any
 
 import msgspec
 
-from penstock.api import dates, problems, values
+from penstock.api import dates, problems, removal, values
 from penstock.api.dto import as_text
 from penstock.api.http import Request
 from penstock.base.ids import shard_of
-from penstock.expr.values import TypedValue
+from penstock.expr.values import NULL, TypedValue
 from penstock.store.query import AllOf, AnyOf, Exists, Group, Not, Op, Order, Query, Term, Where, eq, one_of
 
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.ASCII)
@@ -281,8 +281,17 @@ def _variables_of_text(name: str, value: str) -> list[VariableCondition]:
         parts = item.split("_", 2)
         if len(parts) < 3 or not parts[2]:
             raise _bad_parameter(name, item, "variable query parameter has to have format KEY_OPERATOR_VALUE.")
-        found.append(VariableCondition(parts[0], parts[1], TypedValue("String", parts[2])))
+        found.append(VariableCondition(parts[0], parts[1], _value_of_text(parts[2])))
     return found
+
+
+def _value_of_text(text: str) -> TypedValue:
+    """What a text is compared as: a date in the API's format is a Date, `null` and nothing are Null (Camunda 7
+    `ConditionQueryParameterDto.resolveValue`, which reads every text as a date first)."""
+    if text in ("", "null"):
+        return NULL
+    moment_ms = dates.parse(text)
+    return TypedValue("String", text) if moment_ms is None else TypedValue("Date", moment_ms)
 
 
 def _variables_of_json(value: Any) -> list[VariableCondition]:
@@ -295,11 +304,9 @@ def _variables_of_json(value: Any) -> list[VariableCondition]:
         operator = item.get("operator")
         if operator is None:
             raise problems.engine("A variable condition has no 'operator'.", None)
-        found.append(
-            VariableCondition(
-                as_text(item.get("name") or ""), as_text(operator), values.read({"value": item.get("value")})
-            )
-        )
+        value = item.get("value")
+        typed = _value_of_text(value) if isinstance(value, str) else values.read({"value": value})
+        found.append(VariableCondition(as_text(item.get("name") or ""), as_text(operator), typed))
     return found
 
 
@@ -504,7 +511,7 @@ def page(request: Request) -> tuple[int | None, int | None]:
 
 async def listed(request: Request, query: Query, write: Callable[[Mapping[str, Any]], Any]) -> list[Any]:
     """The rows of the query, each as `write` makes it."""
-    return [write(row) for row in await request.engine.rows(query)]
+    return [write(row) for row in await removal.rows(request.engine, query)]
 
 
 async def counted(request: Request, query: Query) -> dict[str, int]:

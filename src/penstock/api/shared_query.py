@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from penstock.api import problems, values
+from penstock.api import problems, removal, values
 from penstock.api.http import Request, Route
 from penstock.api.querying import Context, Filter, Kind, Refuse, Selection, VariableCondition, counted, custom, listed
 from penstock.api.querying import variables as all_variables
@@ -141,5 +141,10 @@ def value_of(row: Row, *, deserialize: bool, binary: bool = False) -> dict[str, 
 
 async def one(request: Request, query: Query) -> Row | None:
     """The only row of a query, or None."""
-    rows = await request.engine.rows(query)
+    rows = await listed_rows(request, query)
     return rows[0] if rows else None
+
+
+async def listed_rows(request: Request, query: Query) -> list[Row]:
+    """The rows of a query, each with the moment at which it may be removed from history."""
+    return await removal.rows(request.engine, query)

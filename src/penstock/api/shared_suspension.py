@@ -16,7 +16,7 @@ class Suspension(Body):
     process_definition_key: str | None = None
     process_definition_tenant_id: str | None = None
     process_definition_without_tenant_id: bool = False
-    process_instance_ids: list[str] | None = None
+    process_instance_ids: list[str | None] | None = None
     process_instance_query: dict[str, Any] | None = None
     historic_process_instance_query: dict[str, Any] | None = None
     process_instance_id: str | None = None
@@ -38,12 +38,13 @@ def of_definition(body: Suspension) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def only_now(body: Suspension, what: str) -> None:
-    """Refuses a delayed suspension: 400 for a date that cannot be read, 501 for one that can."""
-    if body.execution_date is None:
-        return
-    if dates.parse(body.execution_date) is None:
+def later(body: Suspension, what: str) -> int | None:
+    """The date at which it is to happen; None: now. Raises 400 for one that cannot be read."""
+    if not body.execution_date:
+        return None
+    at_ms = dates.parse_any(body.execution_date)
+    if at_ms is None:
         raise problems.invalid(
             400, f'The suspension state of {what} could not be updated due to: Invalid format: "{body.execution_date}"'
         )
-    raise problems.unsupported("Suspending at a later date ('executionDate')")
+    return at_ms

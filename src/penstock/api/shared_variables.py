@@ -12,6 +12,7 @@ import msgspec
 
 from penstock.api import live, problems, values
 from penstock.api.dto import Body
+from penstock.api.external_task import results
 from penstock.api.http import MULTIPART, Part, Request, Response, Route, attachment
 from penstock.engine.commands import SetVariables
 from penstock.engine.state import Instance
@@ -42,6 +43,8 @@ class Modifications(Body):
 
     modifications: dict[str, Any] | None = None
     deletions: list[str] | None = None
+    worker_id: str | None = None
+    """Of the Java worker that writes this in the middle of a task (`ExternalTaskService.setVariables`)."""
 
 
 def task_variables(instance: Instance, task: str, *, local: bool = False) -> dict[str, TypedValue]:
@@ -114,7 +117,13 @@ class _Variables:
         return binary(await self._typed(request, id, name), id)
 
     async def _set(
-        self, request: Request, scope: Scope, modifications: dict[str, TypedValue], deletions: tuple[str, ...] = ()
+        self,
+        request: Request,
+        scope: Scope,
+        modifications: dict[str, TypedValue],
+        deletions: tuple[str, ...] = (),
+        operation: str = "SetVariable",
+        by_worker: bool = False,
     ) -> None:
         command = SetVariables(
             instance=scope.instance.id,
@@ -123,6 +132,8 @@ class _Variables:
             modifications=modifications,
             deletions=deletions,
             local=self._local,
+            operation=operation,
+            extends_results=by_worker,
             user=request.user,
         )
         await request.engine.execute(command)
@@ -130,20 +141,26 @@ class _Variables:
     async def put(self, request: Request, id: str, name: str) -> Any:
         prefix = f"Cannot put {self._what} variable {name}: "
         with problems.reported(prefix):
-            value = values.read(request.object())
+            value = values.read(request.object(), name)
         with _engine_errors(prefix):
             await self._set(request, await self._find(request, id), {name: value})
 
     async def delete(self, request: Request, id: str, name: str) -> Any:
         with _engine_errors(f"Cannot delete {self._what} variable {name}: "):
-            await self._set(request, await self._find(request, id), {}, (name,))
+            await self._set(request, await self._find(request, id), {}, (name,), "RemoveVariable")
 
     async def modify(self, request: Request, id: str) -> Any:
         body = request.body(Modifications)
         with problems.reported(f"Cannot modify variables for {self._what}: "):
             modifications = values.read_all(body.modifications)
         with _engine_errors(f"Cannot modify variables for {self._what} {id}: "):
-            await self._set(request, await self._find(request, id), modifications, tuple(body.deletions or ()))
+            deletions = tuple(body.deletions or ())
+            scope = await self._find(request, id)
+            await self._set(
+                request, scope, modifications, deletions, "ModifyVariable", by_worker=body.worker_id is not None
+            )
+            if body.worker_id is not None:
+                await results.note_written(request, scope.instance.id, body.worker_id, modifications)
 
     async def upload(self, request: Request, id: str, name: str) -> Any:
         value = uploaded(request.form())
@@ -201,5 +218,5 @@ def _uploaded_object(data: Part, java_type: str) -> TypedValue:
     try:
         json.loads(text)
     except ValueError:
-        raise problems.invalid(400, f"Could not deserialize JSON object of java type {java_type}.") from None
+        raise problems.invalid(500, f"Could not deserialize JSON object: it is not a {java_type} in JSON") from None
     return TypedValue("Object", text, {"objectTypeName": java_type, "serializationDataFormat": "application/json"})

@@ -11,7 +11,9 @@ import msgspec
 
 from penstock.api import dates, problems
 from penstock.api.dto import as_text
-from penstock.expr.values import Integer, TypedValue, from_native
+from penstock.expr import java
+from penstock.expr.values import ELEMENT_TYPES, JAVA, TypedValue, from_native, holds_json, is_made, java_like
+from penstock.views.columns import typed_value
 
 _TYPES = {
     name.lower(): name
@@ -52,12 +54,13 @@ def read_all(variables: Any) -> dict[str, TypedValue]:
         return {}
     if not isinstance(variables, dict):
         raise problems.unreadable()
-    return {name: read(dto) for name, dto in variables.items()}
+    return {name: read(dto, name) for name, dto in variables.items()}
 
 
-def read(dto: Any) -> TypedValue:
-    """One variable. Raises 400 `InvalidRequestException` when the value does not fit its type, 400 `RestException`'s
-    sibling for unknown types, 500 `IllegalArgumentException` for a file without a name, as Camunda."""
+def read(dto: Any, name: str = "") -> TypedValue:
+    """One variable; `name` is what a message calls it. Raises 400 `InvalidRequestException` when the value does not fit its
+    type, 400 `RestException`'s sibling for unknown types, 500 `IllegalArgumentException` for a file without a name, 500
+    `ProcessEngineException` for a serialized Java object, as Camunda."""
     if dto is None:
         dto = {}
     if not isinstance(dto, dict):
@@ -84,7 +87,7 @@ def read(dto: Any) -> TypedValue:
     if kind == "File":
         return _file(value, info, transient)
     if kind == "Object":
-        return _object(value, info, transient)
+        return _object(value, info, transient, name)
     return TypedValue(kind, _text(value), None, transient)
 
 
@@ -107,12 +110,11 @@ def _inferred(value: Any, transient: bool) -> TypedValue:
     if isinstance(value, int) and not isinstance(value, bool):
         if not -(2**63) <= value < 2**63:
             raise problems.invalid(400, f"The number {value} does not fit into a Long.")
-        value = Integer(value) if -(2**31) <= value < 2**31 else value
     elif isinstance(value, str):
         _text(value)
     try:
-        found = from_native(value)
-    except TypeError as error:
+        found = from_native(java_like(value))
+    except (TypeError, RecursionError) as error:
         raise problems.invalid(400, f"The value cannot be a process variable: {error}") from None
     return msgspec.structs.replace(found, transient=True) if transient else found
 
@@ -188,8 +190,10 @@ def _file(value: str | None, info: dict[str, Any] | None, transient: bool) -> Ty
     return TypedValue("File", content, kept, transient)
 
 
-def _object(value: str | None, info: dict[str, Any] | None, transient: bool) -> TypedValue:
+def _object(value: str | None, info: dict[str, Any] | None, transient: bool, name: str) -> TypedValue:
     kept = {k: v for k, v in (info or {}).items() if k in ("objectTypeName", "serializationDataFormat")}
+    if kept.get("serializationDataFormat") == JAVA:
+        raise problems.engine(f"Cannot set variable with name {name}. Java serialization format is prohibited")
     if value is not None and not kept.get("serializationDataFormat"):
         raise problems.rest(
             500,
@@ -210,7 +214,8 @@ def write_all(variables: Mapping[str, TypedValue], *, deserialize: bool = True) 
 def write(typed: TypedValue, *, deserialize: bool = True) -> dict[str, Any]:
     """`{"type", "value", "valueInfo"}`.
 
-    `deserialize`: Camunda's `deserializeValue(s)`. Objects in JSON then are the JSON itself, and Json values are what
+    `deserialize`: Camunda's `deserializeValue(s)`. Objects then are the JSON itself; without it, collections that the
+    engine has made are what Java serialises, in base64. Json values are what
     Jackson makes of a Java bean of the class SpinJsonNode (Camunda 7 answers exactly that).
     """
     kind, value = typed.type, typed.value
@@ -222,9 +227,11 @@ def write(typed: TypedValue, *, deserialize: bool = True) -> dict[str, Any]:
     elif kind == "File":
         return {"type": kind, "value": None, "valueInfo": dict(typed.info or {})}
     elif kind == "Object":
-        info = dict(typed.info or {})
+        info = {key: value for key, value in (typed.info or {}).items() if key != ELEMENT_TYPES}
         if deserialize:
             return _deserialized_object(typed, info)
+        if is_made(typed):
+            value = base64.b64encode(java.serialize_object(typed)).decode()
     elif kind == "Json" and deserialize and value is not None:
         return {"type": kind, "value": _spin_bean(str(value)), "valueInfo": info}
     return {"type": kind, "value": value, "valueInfo": info}
@@ -232,14 +239,14 @@ def write(typed: TypedValue, *, deserialize: bool = True) -> dict[str, Any]:
 
 def _deserialized_object(typed: TypedValue, info: dict[str, Any]) -> dict[str, Any]:
     value: Any = typed.value
-    if isinstance(value, str) and "json" in str(info.get("serializationDataFormat", "")):
+    if isinstance(value, str) and holds_json(typed):
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
             raise problems.engine(
                 f"Cannot deserialize object in variable: not JSON of the type {info.get('objectTypeName')}."
             ) from None
-        if str(info.get("objectTypeName", "")).startswith("java.util."):
+        if not is_made(typed) and str(info.get("objectTypeName", "")).startswith("java.util."):
             info["objectTypeName"] = java_type(value)
     return {"type": "Object", "value": value, "valueInfo": info}
 
@@ -284,19 +291,4 @@ def from_row(row: Mapping[str, Any]) -> TypedValue:
 
 def stored(kind: str, row: Mapping[str, Any]) -> TypedValue:
     """As `from_row`, for a value of type `kind`."""
-    value: Any
-    if kind in ("Integer", "Short", "Long", "Date"):
-        value = row["long_value"]
-    elif kind == "Boolean":
-        value = None if row["long_value"] is None else bool(row["long_value"])
-    elif kind == "Double":
-        value = row["double_value"]
-    elif kind in ("Bytes", "File"):
-        value = row["bytes_value"]
-    elif kind == "Null":
-        value = None
-    else:
-        value = row["text_value"]
-        if value is None and row["bytes_value"] is not None:
-            value = row["bytes_value"].decode()
-    return TypedValue(kind, value, row["info"])
+    return typed_value(kind, row)

@@ -4,18 +4,23 @@
     ├── Refused                      the caller asked for something that cannot be: nothing has changed
     │   ├── BadRequest               a parameter makes no sense            (REST layer: InvalidRequestException)
     │   ├── BadUserRequest           the engine refuses the request        (BadUserRequestException)
+    │   │   └── MigrationPlanInvalid a migration plan has mappings that cannot be (MigrationPlanValidationException)
     │   ├── NullValue                something required is missing         (NullValueException)
     │   ├── NotValid                 a value does not fit                  (NotValidException)
     │   ├── NotFound                 what an id names does not exist       (NotFoundException)
     │   ├── EntitySuspended          the target is suspended               (SuspendedEntityInteractionException)
     │   ├── MismatchingCorrelation   no or too many receivers              (MismatchingMessageCorrelationException)
     │   ├── TaskAlreadyClaimed       another user has claimed the task     (TaskAlreadyClaimedException)
+    │   ├── Duplicate                there is one like it already          (ProcessEnginePersistenceException)
     │   └── ParseFailed              a deployed resource cannot be read    (ParseException)
     ├── Failure                      a unit of work could not go on and was dropped whole (ProcessEngineException)
     │   ├── ExpressionFailed         an expression or condition
     │   ├── ScriptFailed             a script
+    │   ├── JavaFailed               what Camunda answers with a Java exception that is none of its own
+    │   │   └── DecisionFailed       a decision
     │   ├── DelegateMissing          code that nobody has registered
     │   ├── NoFlowTaken              a gateway without a way out
+    │   ├── MigrationRefused         an instance does not fit a migration plan (MigratingProcessInstanceValidationException)
     │   └── BoundExceeded            steps, tokens, payload, nesting
     ├── Conflict                     somebody else changed the same instance; the server steps the unit again
     ├── Overloaded                   too much waits: try again later (503 with Retry-After)
@@ -56,6 +61,20 @@ class BadUserRequest(Refused):
     """The engine refuses this request."""
 
 
+class MigrationPlanInvalid(BadUserRequest):
+    """A migration plan is not valid.
+
+    `instructions`: (instruction, what is wrong with it) each; `variables`: name → what is wrong.
+    """
+
+    def __init__(
+        self, message: str, instructions: Sequence[tuple[Any, Sequence[str]]], variables: Mapping[str, Sequence[str]]
+    ) -> None:
+        super().__init__(message)
+        self.instructions = instructions
+        self.variables = variables
+
+
 class NullValue(Refused):
     """Something required is missing."""
 
@@ -78,6 +97,10 @@ class MismatchingCorrelation(Refused):
 
 class TaskAlreadyClaimed(Refused):
     """Another user has already claimed the task."""
+
+
+class Duplicate(Refused):
+    """There is one like it already."""
 
 
 class ParseFailed(Refused):
@@ -110,12 +133,51 @@ class ScriptFailed(Failure):
     """A script failed."""
 
 
+class JavaFailed(Failure):
+    """What Camunda answers with the name of a Java exception that is none of its own.
+
+    `java`: that name, the `type` of the answer."""
+
+    def __init__(self, message: str, *, java: str, element_id: str | None = None) -> None:
+        super().__init__(message, element_id=element_id)
+        self.java = java
+
+
+class DecisionFailed(JavaFailed):
+    """A decision could not be evaluated. `java`: FeelException, DmnHitPolicyException, DmnEngineException, …"""
+
+    def __init__(self, message: str = "", *, java: str = "DmnEngineException", element_id: str | None = None) -> None:
+        super().__init__(message, java=java, element_id=element_id)
+
+
 class DelegateMissing(Failure):
     """The model calls code that nobody has registered."""
 
 
 class NoFlowTaken(Failure):
     """No outgoing sequence flow could be taken."""
+
+
+class MigrationRefused(Failure):
+    """A process instance cannot be migrated by a valid plan.
+
+    `failures`: of the instance itself; `activities`, `transitions`: a report each, as
+    `engine.migration_check` makes them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        instance: str,
+        failures: Sequence[str],
+        activities: Sequence[Any],
+        transitions: Sequence[Any],
+    ) -> None:
+        super().__init__(message, instance=instance)
+        self.instance = instance
+        self.failures = failures
+        self.activities = activities
+        self.transitions = transitions
 
 
 class BoundExceeded(Failure):

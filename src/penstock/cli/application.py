@@ -6,10 +6,13 @@ import typer
 
 from penstock import __version__
 from penstock.cli import (
+    backup,
     bench,
     complete,
     db,
+    decide,
     deploy,
+    doctor,
     get,
     incidents,
     list,
@@ -18,6 +21,7 @@ from penstock.cli import (
     signal,
     start,
     up,
+    worker,
 )
 
 # Rich help takes longer to import than everything else together.
@@ -48,6 +52,7 @@ def _main(
 
 app.command("up")(up.up)
 app.command("deploy")(deploy.deploy)
+app.command("decide")(decide.decide)
 app.command("start")(start.start)
 app.command("list")(list.list_)
 app.command("get")(get.get)
@@ -56,5 +61,9 @@ app.command("message")(message.message)
 app.command("signal")(signal.signal)
 app.command("incidents")(incidents.incidents)
 app.command("retry")(retry.retry)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("doctor")(doctor.doctor)
 app.command("bench")(bench.bench)
 app.add_typer(db.app, name="db")
+app.add_typer(worker.app, name="worker")

@@ -1,7 +1,7 @@
 """`penstock deploy`"""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -45,6 +45,7 @@ def deploy(
         response = rest.send("POST", "/deployment/create", data=fields, files=uploads)
         if response.is_error:
             _refused(response, paths)
+        _warn(response, paths)
         made = response.json()
         definitions = made["deployedProcessDefinitions"]
         found = list((definitions or {}).values())
@@ -73,10 +74,20 @@ def _refused(response: "httpx.Response", paths: dict[str, Path]) -> NoReturn:
     if not details:
         fail(refusal(response))
     for resource, findings in details.items():
-        place = str(paths.get(resource, resource))
         for severity in ("errors", "warnings"):
             for finding in findings.get(severity, ()):
-                at = f":{finding['line']}:{finding['column']}" if finding.get("line") else ""
-                mark = "" if severity == "errors" else "warning: "
-                typer.echo(f"{place}{at}: {mark}{finding['message']}", err=True)
+                _say(paths, resource, finding, "" if severity == "errors" else "warning: ")
     raise typer.Exit(FAILED)
+
+
+def _warn(response: "httpx.Response", paths: dict[str, Path]) -> None:
+    """What is deployed but will not run as it stands; a server that is not Penstock says nothing of it."""
+    from json import loads
+
+    for finding in loads(response.headers.get("penstock-warnings", "[]")):
+        _say(paths, finding["resource"], finding, "warning: ")
+
+
+def _say(paths: dict[str, Path], resource: str, finding: dict[str, Any], mark: str) -> None:
+    at = f":{finding['line']}:{finding['column']}" if finding.get("line") else ""
+    typer.echo(f"{paths.get(resource, resource)}{at}: {mark}{finding['message']}", err=True)

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 
 import structlog
+from opentelemetry import trace
 
 FORMATS = ("human", "json")
 LEVELS = ("debug", "info", "warning", "error")
@@ -20,8 +21,11 @@ def configure(log_format: str, level: str) -> None:
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
     ]
+    shared.append(_trace_ids)
     if not human:
-        shared.append(structlog.processors.dict_tracebacks)
+        # Locals would show variables and secrets.
+        plain = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        shared.append(structlog.processors.ExceptionRenderer(plain))
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -46,3 +50,11 @@ def configure(log_format: str, level: str) -> None:
     root.setLevel(level.upper())
     # The HTTP server's own start and stop lines say nothing that ours do not.
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _trace_ids(_logger: Any, _method: str, event: Any) -> Any:
+    """Adds the span in which the line was written, if there is one."""
+    span = trace.get_current_span().get_span_context()
+    if span.is_valid:
+        event["trace_id"], event["span_id"] = f"{span.trace_id:032x}", f"{span.span_id:016x}"
+    return event

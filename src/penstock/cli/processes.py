@@ -92,7 +92,10 @@ class Supervisor:
         if at == 0:
             return self._settings
         node = msgspec.structs.replace(self._settings.node, projector_process=False)
-        return msgspec.structs.replace(self._settings, node=node)
+        first = self._settings.metrics_port
+        return msgspec.structs.replace(
+            self._settings, node=node, metrics_port=first + at if first is not None else None
+        )
 
     def _stop(self, *_: object) -> None:
         self._stopping = True

@@ -19,6 +19,7 @@ from penstock.base.ids import UuidSource
 from penstock.cli.collector import collect_rarely
 from penstock.cli.projecting import projecting
 from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
+from penstock.cli.tracing import exporting
 from penstock.runtime.node import Node
 from penstock.store import open_store
 
@@ -118,7 +119,8 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
             collect_rarely()
             server = _Server(_config(node), node, ready)
             async with projecting(settings):
-                await server.serve([bound])
+                own = settings.metrics_port
+                await server.serve([bound, *([listen(settings.host, own, shared=False)] if own is not None else [])])
         except PenstockError as error:
             raise CannotServe(error.message) from None
         finally:
@@ -133,7 +135,15 @@ def run(settings: ServerSettings, bound: socket.socket, ready: Ready) -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve(settings, bound, ready))
+        runner.run(_traced(settings, bound, ready))
+
+
+async def _traced(settings: ServerSettings, bound: socket.socket, ready: Ready) -> None:
+    try:
+        async with exporting(settings):
+            await serve(settings, bound, ready)
+    except BadSettings as error:
+        raise CannotServe(str(error)) from None
 
 
 def _config(node: Node) -> uvicorn.Config:

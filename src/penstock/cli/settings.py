@@ -17,7 +17,7 @@ DEFAULT_CONFIG = Path("penstock.toml")
 
 PROFILES = ("conformance",)
 
-OPTIONS = ("host", "port", "store", "processes", "no_jobs", "profile", "log_format", "log_level")
+OPTIONS = ("host", "port", "store", "processes", "metrics_port", "no_jobs", "profile", "log_format", "log_level")
 """Options of `penstock up` that the section [server] may hold, as they are spelt there."""
 
 _OF_OPTIONS = ("execute_jobs", "profile")
@@ -50,6 +50,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str
     log_level: str
     node: Settings
+    metrics_port: int | None = None
+    """A port of this process alone, besides the one that all share."""
     delegates: Mapping[str, str] = {}
     delegates_folder: str | None = None
     """Where the modules of delegates may lie, beside what is installed."""
@@ -93,6 +95,7 @@ def node_settings(file: File, environment: Mapping[str, str], *, execute_jobs: b
             values[name] = _setting(environment[variable], kind, variable, strict=False)
         elif name in file.node:
             values[name] = _setting(file.node[name], kind, f"{file.path}: server.{name}", strict=True)
+    values.setdefault("log_operations_without_user", profile == "conformance")
     return Settings(execute_jobs=execute_jobs and profile != "conformance", profile=profile, **values)
 
 

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from penstock.cli.settings import ServerSettings
 
 
-def _configured(context: typer.Context, path: Path | None) -> Path | None:
-    """Makes what `penstock.toml` says the default of the options."""
+def configured(context: typer.Context, path: Path | None) -> Path | None:
+    """Makes what `penstock.toml` says the default of the options (a callback of `--config`)."""
     if context.resilient_parsing:
         return path
     from penstock.cli.fail import USAGE, fail
@@ -40,6 +40,16 @@ def up(
     processes: Annotated[
         int, typer.Option(envvar="PENSTOCK_PROCESSES", min=1, max=256, help="Nodes on this port (PostgreSQL only).")
     ] = 1,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            envvar="PENSTOCK_METRICS_PORT",
+            min=1,
+            max=65_535,
+            help="The first process also listens here, the second on the next port, and so on: for Prometheus and probes, "
+            "which want one process and not any.",
+        ),
+    ] = None,
     no_jobs: Annotated[
         bool,
         typer.Option("--no-jobs", envvar="PENSTOCK_NO_JOBS", help="Leave timers and jobs to be executed over REST."),
@@ -52,7 +62,7 @@ def up(
         Path | None,
         typer.Option(
             envvar="PENSTOCK_CONFIG",
-            callback=_configured,
+            callback=configured,
             is_eager=True,
             help="File with these settings in its section [server] (default: penstock.toml, if there is one).",
         ),
@@ -89,6 +99,7 @@ def up(
         log_format=log_format,
         log_level=log_level,
         node=node,
+        metrics_port=metrics_port,
         delegates=file.delegates,
         delegates_folder=str((file.path or Path()).resolve().parent) if file.delegates else None,
     )

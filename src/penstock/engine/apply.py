@@ -180,6 +180,92 @@ def _execution_revived(i: Instance, v: e.ExecutionRevived, at_ms: int) -> None:
     x.activity = x.scope_activity
 
 
+def _instance_migrated(i: Instance, v: e.InstanceMigrated, at_ms: int) -> None:
+    i.definition = v.definition
+    i.executions[i.id].scope_activity = v.definition.rpartition(":")[0].rpartition(":")[0]
+
+
+def _path_detached(i: Instance, v: e.PathDetached, at_ms: int) -> None:
+    path = Execution(id=v.execution, parent=None, kind=ExecutionKind.PATH, scope_started_ms=at_ms)
+    i.executions[path.id] = path
+    _hand_over(i, path, i.executions[v.source], v)
+
+
+def _path_attached(i: Instance, v: e.PathAttached, at_ms: int) -> None:
+    _hand_over(i, i.executions[v.into], i.executions.pop(v.execution), v)
+
+
+def _hand_over(i: Instance, to: Execution, source: Execution, v: e.PathDetached | e.PathAttached) -> None:
+    """What stands at `source` stands at `to`, with the children and variables that the event names."""
+    activity = source.activity
+    _stand(to, source)
+    for child in v.children:
+        del source.children[child]
+        i.executions[child].parent = to.id
+        to.children[child] = None
+    moving = set(v.variables)
+    for name in [name for name, found in source.variables.items() if found.id in moving]:
+        to.variables[name] = source.variables.pop(name)
+    if activity is not None:
+        _take_waits(i, to, source, activity=activity)
+    source.phase, source.activity, source.activity_instance = Phase.IDLE, None, None
+    source.flow, source.called, source.parent_instance = None, None, None
+
+
+def _execution_detached(i: Instance, v: e.ExecutionDetached, at_ms: int) -> None:
+    x = i.executions[v.execution]
+    if x.parent is not None:
+        del i.executions[x.parent].children[x.id]
+    x.parent = None
+
+
+def _activity_migrated(i: Instance, v: e.ActivityMigrated, at_ms: int) -> None:
+    x = i.executions[v.execution]
+    if v.kept:
+        x.scope_activity = v.activity
+        return
+    stands = x.activity_instance == v.activity_instance
+    if stands:
+        x.activity, x.parent_instance = v.activity, v.parent_activity_instance
+    if v.scope:
+        if stands and x.scope_instance is None:
+            x.scope_instance, x.scope_started_ms = v.activity_instance, x.started_ms
+        x.scope_activity = v.activity
+
+
+def _job_migrated(i: Instance, v: e.JobMigrated, at_ms: int) -> None:
+    job = i.jobs[v.job]
+    job.activity, job.job_definition, job.flow = v.activity, v.job_definition, v.flow
+    if v.updated:
+        job.due_ms, job.cycle = v.due_ms, v.cycle
+
+
+def _subscription_migrated(i: Instance, v: e.SubscriptionMigrated, at_ms: int) -> None:
+    found = i.subscriptions[v.subscription]
+    before = i.executions.get(found.execution)
+    if before is not None:
+        before.subscriptions.pop(found.id, None)
+    found.activity, found.execution, found.name = v.activity, v.execution, v.name
+    i.executions[v.execution].subscriptions[found.id] = None
+
+
+def _task_migrated(i: Instance, v: e.TaskMigrated, at_ms: int) -> None:
+    task = i.tasks[v.task]
+    task.key = v.key
+    if v.form_key is None:
+        task.fields.pop("form_key", None)
+    else:
+        task.fields["form_key"] = v.form_key
+
+
+def _external_migrated(i: Instance, v: e.ExternalTaskMigrated, at_ms: int) -> None:
+    i.external_tasks[v.external_task].activity = v.activity
+
+
+def _incident_migrated(i: Instance, v: e.IncidentMigrated, at_ms: int) -> None:
+    i.incidents[v.incident].activity = v.activity
+
+
 def _activity_started(i: Instance, v: e.ActivityStarted, at_ms: int) -> None:
     x = i.executions[v.execution]
     x.phase, x.activity, x.activity_instance = Phase.ACTIVE, v.activity, v.activity_instance
@@ -277,7 +363,11 @@ def _link_added(i: Instance, v: e.IdentityLinkAdded, at_ms: int) -> None:
 
 def _link_removed(i: Instance, v: e.IdentityLinkRemoved, at_ms: int) -> None:
     task = i.tasks[v.task]
-    task.links = [link for link in task.links if link[:3] != (v.type, v.user, v.group)]
+    task.links = [link for link in task.links if link != (v.type, v.user, v.group, v.link)]
+
+
+def _trace_carried(i: Instance, v: e.TraceCarried, at_ms: int) -> None:
+    i.trace = v.traceparent
 
 
 def _external_created(i: Instance, v: e.ExternalTaskCreated, at_ms: int) -> None:
@@ -289,6 +379,7 @@ def _external_created(i: Instance, v: e.ExternalTaskCreated, at_ms: int) -> None
         topic=v.topic,
         created_ms=at_ms,
         priority=v.priority,
+        trace=i.trace,
     )
     i.executions[v.execution].external_tasks[v.external_task] = None
 
@@ -328,6 +419,7 @@ def _job_created(i: Instance, v: e.JobCreated, at_ms: int) -> None:
         flow=v.flow,
         payload=v.payload,
         job_definition=v.job_definition,
+        trace=i.trace,
     )
     if v.execution is not None:
         i.executions[v.execution].jobs[v.job] = None
@@ -402,6 +494,16 @@ APPLIERS: dict[type[Any], Callable[[Instance, Any, int], None]] = {
     e.ExecutionEnded: _execution_ended,
     e.ExecutionKept: _execution_kept,
     e.ExecutionRevived: _execution_revived,
+    e.InstanceMigrated: _instance_migrated,
+    e.PathDetached: _path_detached,
+    e.PathAttached: _path_attached,
+    e.ExecutionDetached: _execution_detached,
+    e.ActivityMigrated: _activity_migrated,
+    e.JobMigrated: _job_migrated,
+    e.SubscriptionMigrated: _subscription_migrated,
+    e.TaskMigrated: _task_migrated,
+    e.ExternalTaskMigrated: _external_migrated,
+    e.IncidentMigrated: _incident_migrated,
     e.ActivityStarted: _activity_started,
     e.ActivityEnded: _activity_ended,
     e.ActivityUpdated: _activity_updated,
@@ -413,6 +515,7 @@ APPLIERS: dict[type[Any], Callable[[Instance, Any, int], None]] = {
     e.TaskEnded: _task_ended,
     e.IdentityLinkAdded: _link_added,
     e.IdentityLinkRemoved: _link_removed,
+    e.TraceCarried: _trace_carried,
     e.ExternalTaskCreated: _external_created,
     e.ExternalTaskFailed: _external_failed,
     e.ExternalTaskRetriesSet: _external_retries_set,

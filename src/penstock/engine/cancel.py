@@ -9,6 +9,7 @@ from penstock.engine import tree
 from penstock.engine.behavior import Steps
 from penstock.engine.events import (
     ActivityEnded,
+    ActivityUpdated,
     ExecutionKind,
     InstanceState,
     PathPlaced,
@@ -40,7 +41,11 @@ def clear(run: Run, x: Execution, reason: str | None) -> Steps:
             break
         yield from cancel(run, child, reason)
     if x.activity_instance is not None and x.activity_instance != x.scope_instance:
+        called = x.called
         yield from _cancel_activity(run, x, reason)
+        if called is not None and x.scope_instance is not None:
+            # As in Camunda 7: the execution that has called is that of the scope around as well.
+            run.emit(ActivityUpdated(x.scope_instance, called_instance=called))
     elif x.phase in (Phase.BEFORE, Phase.AFTER):
         a = run.activity(x)
         for id in list(x.jobs):

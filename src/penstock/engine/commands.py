@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from penstock.base.task_results import Seen
 from penstock.expr.values import TypedValue
 
 
@@ -15,6 +16,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Common form of commands. `user` is the authenticated user, if any (operation log)."""
 
     user: str | None = None
+    logged: bool = True
+    """Whether the operation log knows of it; False: it is part of something that has its own entry there."""
 
 
 Variables = dict[str, TypedValue]
@@ -49,6 +52,8 @@ class StartInstance(Command, frozen=True, kw_only=True):
     start_job: str | None = None
     """Id of the timer start job that causes this."""
     case_instance: str | None = None
+    submitted: tuple[tuple[str, str], ...] = ()
+    """(field, text) of the form that was submitted (history)."""
 
 
 class InstanceCommand(Command, frozen=True, kw_only=True):
@@ -57,36 +62,38 @@ class InstanceCommand(Command, frozen=True, kw_only=True):
     instance: str
 
 
-class CompleteExternalTask(InstanceCommand, frozen=True, kw_only=True):
-    """A worker has done its task."""
+class ExternalTaskReport(InstanceCommand, frozen=True, kw_only=True):
+    """What a worker says of its task, with the variables that it writes.
+
+    `seen_results`: the versions of results documents (`base.task_results`) that it was given with the task, by name.
+    `append_results`: names among `variables` whose entries are appended to the document that is there."""
 
     external_task: str
     worker: str
     variables: Variables = {}
     local_variables: Variables = {}
+    seen_results: dict[str, Seen] = {}
+    append_results: tuple[str, ...] = ()
 
 
-class FailExternalTask(InstanceCommand, frozen=True, kw_only=True):
+class CompleteExternalTask(ExternalTaskReport, frozen=True, kw_only=True):
+    """A worker has done its task."""
+
+
+class FailExternalTask(ExternalTaskReport, frozen=True, kw_only=True):
     """A worker could not do its task. `retries` ≤ 0 opens an incident."""
 
-    external_task: str
-    worker: str
     error_message: str | None = None
     error_details: str | None = None
     retries: int = 0
     retry_timeout_ms: int = 0
-    variables: Variables = {}
-    local_variables: Variables = {}
 
 
-class ThrowExternalTaskError(InstanceCommand, frozen=True, kw_only=True):
+class ThrowExternalTaskError(ExternalTaskReport, frozen=True, kw_only=True):
     """A worker raises a BPMN error."""
 
-    external_task: str
-    worker: str
     error_code: str
     error_message: str | None = None
-    variables: Variables = {}
 
 
 class SetExternalTaskRetries(InstanceCommand, frozen=True, kw_only=True):
@@ -108,6 +115,8 @@ class CompleteTask(InstanceCommand, frozen=True, kw_only=True):
 
     task: str
     variables: Variables = {}
+    submitted: tuple[tuple[str, str], ...] = ()
+    """(field, text) of the form that was submitted (history)."""
 
 
 class ThrowTaskError(InstanceCommand, frozen=True, kw_only=True):
@@ -137,13 +146,15 @@ class ChangeTask(InstanceCommand, frozen=True, kw_only=True):
     operation: str
     changes: dict[str, Any]
     variables: Variables = {}
+    submitted: tuple[tuple[str, str], ...] = ()
+    """(field, text) of the form that was submitted (history)."""
 
 
 class ChangeIdentityLink(InstanceCommand, frozen=True, kw_only=True):
-    """Adds or removes a candidate or other link of a task."""
+    """Adds or removes a candidate or other link of a task; with `assignee` and `owner` it sets and clears these."""
 
     task: str
-    type: str
+    type: str | None
     add: bool
     link_user: str | None = None
     link_group: str | None = None
@@ -173,6 +184,55 @@ class SetVariables(InstanceCommand, frozen=True, kw_only=True):
     modifications: Variables = {}
     deletions: tuple[str, ...] = ()
     local: bool = False
+    operation: str = "SetVariable"
+    """Its name in the operation log: SetVariable, RemoveVariable, ModifyVariable."""
+    extends_results: bool = False
+    """A worker writes in the middle of its work: a results document (`base.task_results`) must go on where the one that
+    is there ends."""
+
+
+class AddComment(InstanceCommand, frozen=True, kw_only=True):
+    """A person says something about a task. Result: the comment's id."""
+
+    task: str
+    message: str
+    process_instance: str | None = None
+
+
+class ChangeComment(InstanceCommand, frozen=True, kw_only=True):
+    """Another message of a comment of this instance; `task`: the task through which it is changed. `before`: what it
+    said (operation log)."""
+
+    comment: str
+    message: str
+    task: str | None = None
+    before: str | None = None
+
+
+class DeleteComments(InstanceCommand, frozen=True, kw_only=True):
+    """The end of comments of this instance, perhaps of none; `task`: the task through which they are deleted."""
+
+    comments: tuple[str, ...]
+    task: str | None = None
+
+
+class AddAttachment(InstanceCommand, frozen=True, kw_only=True):
+    """A file or an address for a task. Result: the attachment's id."""
+
+    task: str
+    name: str | None = None
+    description: str | None = None
+    type: str | None = None
+    url: str | None = None
+    content: bytes | None = None
+
+
+class DeleteAttachment(InstanceCommand, frozen=True, kw_only=True):
+    """The end of an attachment. `name`: its name (operation log)."""
+
+    task: str
+    attachment: str
+    name: str | None = None
 
 
 class TriggerMessage(InstanceCommand, frozen=True, kw_only=True):
@@ -275,6 +335,35 @@ class ModifyInstance(InstanceCommand, frozen=True, kw_only=True):
     skip_custom_listeners: bool = False
     skip_io_mappings: bool = False
     annotation: str | None = None
+    definition: str | None = None
+    """The definition that the instance must have; None: any."""
+
+
+class MigrationInstruction(msgspec.Struct, frozen=True, kw_only=True):
+    """Instances of the activity `source` become instances of `target` (Camunda 7 `MigrationInstruction`).
+    `update_event_trigger`: what waits for its event waits for the target's from then on."""
+
+    source: str | None
+    target: str | None
+    update_event_trigger: bool = False
+
+
+class MigrateInstance(InstanceCommand, frozen=True, kw_only=True):
+    """Moves the instance from the definition `source` to `target` (Camunda 7 `MigrateProcessInstanceCmd`). The
+    instructions are valid (`engine.migration_plan.check`). `variables` are set in the instance when it has moved."""
+
+    source: str
+    target: str
+    instructions: tuple[MigrationInstruction, ...] = ()
+    variables: Variables = {}
+    skip_custom_listeners: bool = False
+    skip_io_mappings: bool = False
+
+
+class Together(Command, frozen=True, kw_only=True):
+    """Several commands as one unit of work: all of them, in order, or none."""
+
+    commands: tuple[Command, ...]
 
 
 class EvaluateConditions(InstanceCommand, frozen=True, kw_only=True):

@@ -22,7 +22,6 @@ from penstock.engine.events import (
 from penstock.engine.listeners import notify
 from penstock.engine.state import Execution, Phase, Subscription
 from penstock.engine.unit import Run, operation
-from penstock.model.graph import TriggerKind
 
 
 def after_leaving(run: Run, x: Execution, a: Activity) -> None:
@@ -47,11 +46,7 @@ def _subscribe(run: Run, scope: Execution, handler: Activity, configuration: str
 
 
 def _compensation_event_subprocess(a: Activity) -> Activity | None:
-    for sub in a.event_subprocesses:
-        for child in sub.children:
-            if child.trigger is not None and child.trigger.kind is TriggerKind.COMPENSATION:
-                return sub
-    return None
+    return next((sub for sub in a.event_subprocesses if sub.compensates_scope), None)
 
 
 def _keep(run: Run, x: Execution, a: Activity) -> None:
@@ -68,7 +63,8 @@ def _keep(run: Run, x: Execution, a: Activity) -> None:
             parent=scope.id,
             activity=a.id,
             activity_instance=run.instance_id_of(a.id),
-            completed_instance=x.scope_instance,
+            # Where Camunda 7 finds the place of the copies: at the activity instance of the execution around them.
+            completed_instance=x.scope_instance if run.parent(x) is scope else scope.scope_instance,
             variables=[(run.new_id(), name, found.value) for name, found in x.variables.items()],
         )
     )
@@ -111,14 +107,17 @@ def subscriptions_for(run: Run, x: Execution, a: Activity) -> list[Subscription]
     trigger = a.trigger
     scope_activity = a.parent
     assert trigger is not None and scope_activity is not None
-    # Inside a compensation event sub-process the scope around it is compensated (Camunda 7 `CompensationUtil`).
-    if scope_activity.parent is not None and _compensation_event_subprocess(scope_activity.parent) is scope_activity:
-        scope_activity = scope_activity.parent
-    scope = tree.execution_for(run, x, scope_activity.id)
-    if scope is None:
-        return []
+    # An event sub-process does not consume compensation: the scope around it is compensated as well (Camunda 7
+    # `CompensationUtil.collectCompensateEventSubscriptionsForScope`).
+    found: list[Subscription] = []
+    at: Activity | None = scope_activity
+    while at is not None:
+        scope = tree.execution_for(run, x, at.id)
+        if scope is not None:
+            found += compensations(run, scope)
+        at = at.parent if at.node is not None and at.node.triggered_by_event else None
     if trigger.activity_ref is None:
-        return compensations(run, scope)
+        return found
     inner = run.activity_by_id(trigger.activity_ref)
     target = inner.body or inner
     wanted = {target.id}
@@ -126,7 +125,7 @@ def subscriptions_for(run: Run, x: Execution, a: Activity) -> list[Subscription]
         wanted = {target.compensation_handler.id}
     for sub in target.event_subprocesses:
         wanted.add(sub.id)
-    return [s for s in compensations(run, scope) if s.activity in wanted]
+    return [s for s in found if s.activity in wanted]
 
 
 def throw(run: Run, x: Execution, subscriptions: list[Subscription]) -> None:

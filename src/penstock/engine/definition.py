@@ -30,6 +30,7 @@ class Activity:
         "boundary",
         "children",
         "compensates",
+        "compensates_scope",
         "compensation_handler",
         "composite",
         "default_flow",
@@ -84,6 +85,8 @@ class Activity:
         """For a boundary event or a start event of an event sub-process: the scope that holds its subscription."""
         self.compensation_handler: Activity | None = None
         self.compensates: Activity | None = None
+        self.compensates_scope = False
+        """Whether this is an event sub-process that starts by compensation."""
         self.inputs: tuple[Parameter, ...] = ()
         self.outputs: tuple[Parameter, ...] = ()
         self.start_listeners: tuple[Listener, ...] = ()
@@ -281,6 +284,8 @@ class Definition:
                 if child.node is not None and child.node.kind == "startEvent":
                     child.event_scope = a.parent
                     a.parent.handlers.append(child)
+                    if child.trigger is not None and child.trigger.kind is TriggerKind.COMPENSATION:
+                        a.compensates_scope = True
 
     # ------------------------------------------------------------------------------------------ questions
 

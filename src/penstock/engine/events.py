@@ -211,6 +211,126 @@ class ExecutionRevived(Event, frozen=True, tag=15):
     activity: str | None = None
 
 
+# ------------------------------------------------------------------------------------------ migration
+
+
+class InstanceMigrated(Event, frozen=True, tag=90):
+    """The instance belongs to another definition from now on; what follows in its unit says where everything is there.
+    The header of the unit names the new definition."""
+
+    definition: str
+    definition_name: str | None = None
+
+
+class PathDetached(Event, frozen=True, tag=91):
+    """What stands at `source`, and what waits there for its activity, stands at the new path `execution`, which hangs
+    nowhere until it is attached."""
+
+    source: str
+    execution: str
+    activity: str | None = None
+    children: list[str] = []
+    """Executions that hang below the new place from now on."""
+    variables: list[str] = []
+    """Ids of the variables that moved; likewise tasks and incidents."""
+    tasks: list[str] = []
+    incidents: list[str] = []
+
+
+class PathAttached(Event, frozen=True, tag=92):
+    """What stands at the detached path `execution`, which is gone, stands at `into` from now on."""
+
+    execution: str
+    into: str
+    activity: str | None = None
+    children: list[str] = []
+    """Executions that hang below the new place from now on."""
+    variables: list[str] = []
+    """Ids of the variables that moved; likewise tasks and incidents."""
+    tasks: list[str] = []
+    incidents: list[str] = []
+
+
+class ExecutionDetached(Event, frozen=True, tag=93):
+    """`execution` (a kept one) hangs nowhere until it is moved."""
+
+    execution: str
+
+
+class ActivityMigrated(Event, frozen=True, tag=94):
+    """An activity instance belongs to the activity `activity` of the new definition. `scope`: `execution` is the scope of
+    it. `kept`: it has completed and is kept for compensation."""
+
+    execution: str
+    activity: str
+    activity_instance: str
+    parent_activity_instance: str
+    type: str
+    name: str | None = None
+    scope: bool = False
+    kept: bool = False
+    composite: bool = False
+    """Paths inside stand for it."""
+
+
+class JobMigrated(Event, frozen=True, tag=95):
+    """A job belongs to another activity. `due_ms`, `cycle`: new ones, when `updated`."""
+
+    job: str
+    activity: str
+    job_definition: str | None = None
+    flow: str | None = None
+    updated: bool = False
+    due_ms: int | None = None
+    cycle: str | None = None
+
+
+class SubscriptionMigrated(Event, frozen=True, tag=96):
+    """A subscription belongs to another activity and execution, and waits for `name`."""
+
+    subscription: str
+    activity: str
+    execution: str
+    name: str | None = None
+
+
+class TaskMigrated(Event, frozen=True, tag=97):
+    """A user task belongs to another activity."""
+
+    task: str
+    key: str
+    execution: str
+    form_key: str | None = None
+
+
+class ExternalTaskMigrated(Event, frozen=True, tag=98):
+    """An external task belongs to another activity."""
+
+    external_task: str
+    activity: str
+
+
+class IncidentMigrated(Event, frozen=True, tag=99):
+    """An incident belongs to another activity."""
+
+    incident: str
+    activity: str
+    job_definition: str | None = None
+
+
+class VariablesMigrated(Event, frozen=True, tag=100):
+    """The live variables (ids) of one execution belong to the new definition."""
+
+    execution: str
+    variables: list[str]
+
+
+class RemovalTimeSet(Event, frozen=True, tag=101):
+    """When the history of the instance may be removed; None: never. Views only."""
+
+    removal_ms: int | None
+
+
 # ------------------------------------------------------------------------------------------ variables
 
 
@@ -300,7 +420,7 @@ class IdentityLinkAdded(Event, frozen=True, tag=33):
     """A candidate, assignee or other person of a task. Exactly one of user and group."""
 
     task: str
-    type: str
+    type: str | None
     user: str | None = None
     group: str | None = None
     link: str = ""
@@ -312,7 +432,7 @@ class IdentityLinkRemoved(Event, frozen=True, tag=34):
     """The link is gone."""
 
     task: str
-    type: str
+    type: str | None
     user: str | None = None
     group: str | None = None
     link: str = ""
@@ -410,6 +530,22 @@ class JobKind(StrEnum):
     TIMER_TASK_LISTENER = "timer-task-listener"
     ASYNC = "async-continuation"
     SIGNAL = "event"
+    BATCH_SEED = "batch-seed-job"
+    BATCH_MONITOR = "batch-monitor-job"
+    INSTANCE_DELETION = "instance-deletion"
+    INSTANCE_MIGRATION = "instance-migration"
+    INSTANCE_MODIFICATION = "instance-modification"
+    INSTANCE_RESTART = "instance-restart"
+    INSTANCE_SUSPENSION = "instance-update-suspension-state"
+    HISTORY_DELETION = "historic-instance-deletion"
+    SET_JOB_RETRIES = "set-job-retries"
+    SET_EXTERNAL_TASK_RETRIES = "set-external-task-retries"
+    SET_VARIABLES = "set-variables"
+    CORRELATE_MESSAGE = "correlate-message"
+    INSTANCE_REMOVAL_TIME = "process-set-removal-time"
+    BATCH_REMOVAL_TIME = "batch-set-removal-time"
+    DECISION_DELETION = "historic-decision-instance-deletion"
+    DECISION_REMOVAL_TIME = "decision-set-removal-time"
 
 
 class JobCreated(Event, frozen=True, tag=50):
@@ -562,6 +698,111 @@ class OperationLogged(Event, frozen=True, tag=80):
     definition: str | None = None
     job_definition: str | None = None
     batch: str | None = None
+    execution: str | None = None
+
+
+class OperationAnnotated(Event, frozen=True, tag=81):
+    """The note on an operation, all its rows: set, or cleared (None)."""
+
+    operation: str
+    annotation: str | None = None
+
+
+class TraceCarried(Event, frozen=True, tag=120):
+    """A traced unit of work changes the instance: first event of its unit, behind InstanceStarted. What the unit creates
+    goes on from here."""
+
+    traceparent: str
+    """W3C Trace Context level 1, `traceparent`: the span of the unit."""
+
+
+class DecisionEvaluated(Event, frozen=True, tag=130):
+    """A decision was evaluated (Camunda 7 `HistoricDecisionInstance`), by a business rule task or on its own: then the
+    header names the decision instance that was asked for, and there is no activity."""
+
+    decision_instance: str
+    definition: str
+    """Id of the decision definition, `key:version:uuid`."""
+    name: str | None
+    root: str | None = None
+    """The decision instance that was asked for, when this one was only required."""
+    requirements: str | None = None
+    """Id of the decision requirements definition."""
+    inputs: list[tuple[str | None, str | None, TypedValue]] = []
+    """Clause id, clause name, value."""
+    outputs: list[tuple[str | None, str | None, str | None, int | None, str | None, TypedValue]] = []
+    """Clause id, clause name, rule id, rule order, variable name, value."""
+    collected: float | None = None
+    activity: str | None = None
+    activity_instance: str | None = None
+    user: str | None = None
+    tenant: str | None = None
+    removal_ms: int | None = None
+    """When a decision evaluated on its own may be removed; None: never, or with its process instance."""
+
+
+# ------------------------------------------------------------------------------------------ comments, attachments
+
+
+class CommentAdded(Event, frozen=True, tag=82):
+    """A person has said something about a task. `process_instance`: the instance that the author named, if any."""
+
+    comment: str
+    message: str
+    task: str | None = None
+    process_instance: str | None = None
+    user: str | None = None
+
+
+class CommentChanged(Event, frozen=True, tag=83):
+    """A comment says something else; `user` is its author from now on. `task`: through which it was changed."""
+
+    comment: str
+    message: str
+    task: str | None = None
+    user: str | None = None
+
+
+class CommentsDeleted(Event, frozen=True, tag=84):
+    """Comments are gone. `task`: through which they were deleted."""
+
+    comments: list[str]
+    task: str | None = None
+
+
+class AttachmentAdded(Event, frozen=True, tag=85):
+    """A file (`content`) or an address (`url`) belongs to a task."""
+
+    attachment: str
+    task: str | None = None
+    name: str | None = None
+    description: str | None = None
+    type: str | None = None
+    url: str | None = None
+    content: bytes | None = None
+
+
+class AttachmentDeleted(Event, frozen=True, tag=86):
+    """An attachment is gone. `task`: the live task that it belonged to."""
+
+    attachment: str
+    task: str | None = None
+
+
+class FormSubmitted(Event, frozen=True, tag=88):
+    """A form was submitted; `fields`: (id, text) of each that was sent as text (Camunda 7 `HistoricFormField`)."""
+
+    execution: str
+    activity_instance: str | None
+    fields: list[tuple[str, str]]
+    task: str | None = None
+
+
+class VariableHistoryDeleted(Event, frozen=True, tag=87):
+    """History forgets variables that are over, and changes (`details`) of these and others."""
+
+    variables: list[str]
+    details: list[str]
 
 
 AnyEvent = (
@@ -576,6 +817,18 @@ AnyEvent = (
     | ExecutionEnded
     | ExecutionKept
     | ExecutionRevived
+    | InstanceMigrated
+    | PathDetached
+    | PathAttached
+    | ExecutionDetached
+    | ActivityMigrated
+    | JobMigrated
+    | SubscriptionMigrated
+    | TaskMigrated
+    | ExternalTaskMigrated
+    | IncidentMigrated
+    | VariablesMigrated
+    | RemovalTimeSet
     | ActivityStarted
     | ActivityEnded
     | ActivityUpdated
@@ -604,6 +857,16 @@ AnyEvent = (
     | IncidentClosed
     | IncidentAnnotated
     | OperationLogged
+    | TraceCarried
+    | DecisionEvaluated
+    | OperationAnnotated
+    | FormSubmitted
+    | CommentAdded
+    | CommentChanged
+    | CommentsDeleted
+    | AttachmentAdded
+    | AttachmentDeleted
+    | VariableHistoryDeleted
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from penstock.base.errors import EntitySuspended, NotFound
+from penstock.base.errors import BadUserRequest, EntitySuspended, NotFound
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.commands import (
     CompleteExternalTask,
@@ -24,10 +24,11 @@ from penstock.engine.events import (
 )
 from penstock.engine.incidents import close_for, incident_of, open_incident
 from penstock.engine.state import Execution, ExternalTask
+from penstock.engine.task_results import set_reported
 from penstock.engine.throwing import throw_error
 from penstock.engine.tree import drop_external_task
 from penstock.engine.unit import Run
-from penstock.engine.variables import Names, evaluate_int, evaluate_text, set_all
+from penstock.engine.variables import Names, evaluate_int, evaluate_text
 from penstock.expr import juel
 from penstock.expr.host import HostObject
 
@@ -80,8 +81,7 @@ def complete(run: Run, command: CompleteExternalTask) -> Maybe:
     """A worker has done it."""
     task = _active(run, command.external_task)
     x = run.instance.executions[task.execution]
-    set_all(run, x, command.variables)
-    set_all(run, x, command.local_variables, local=True)
+    set_reported(run, x, command)
     if run.activity(x).node is not None and run.activity(x).node.error_definitions:  # type: ignore[union-attr]
         return _complete_unless_error(run, task, x, command.worker)
     _completed(run, task, command.worker)
@@ -139,8 +139,7 @@ def fail(run: Run, command: FailExternalTask) -> Steps:
     """A worker could not do it."""
     task = _active(run, command.external_task)
     x = run.instance.executions[task.execution]
-    set_all(run, x, command.variables)
-    set_all(run, x, command.local_variables, local=True)
+    set_reported(run, x, command)
     node = run.activity(x).node
     retries = max(command.retries, 0)
     before = task.retries
@@ -198,7 +197,7 @@ def throw_task_error(run: Run, command: ThrowExternalTaskError) -> Steps:
     """A worker raises a BPMN error."""
     task = _active(run, command.external_task)
     x = run.instance.executions[task.execution]
-    set_all(run, x, command.variables)
+    set_reported(run, x, command)
     drop_external_task(run, task.id, command.worker)
     yield from throw_error(run, x, command.error_code, command.error_message)
 
@@ -207,6 +206,8 @@ def set_retries(run: Run, command: SetExternalTaskRetries) -> Steps:
     """An operator sets the retries."""
     task = _find(run, command.external_task)
     before = task.retries
+    if command.retries < 0:
+        raise BadUserRequest("The number of retries cannot be negative", external_task=task.id)
     run.emit(ExternalTaskRetriesSet(task.id, command.retries))
     yield from _retries_changed(run, task, before, command.retries)
     if command.retries > 0:

@@ -50,7 +50,8 @@ def execute(run: Run, command: ExecuteJob) -> Maybe:
 def _repeat(run: Run, job: Job) -> None:
     assert job.cycle is not None
     due_ms, _left = schedule.due_date_of_cycle(job.cycle, run.unit.now_ms)
-    if due_ms is not None:
+    # One that is due at this very moment is the one that runs: on a clock that stands still it would come for ever.
+    if due_ms is not None and due_ms > run.unit.now_ms:
         run.emit(
             JobCreated(
                 job=run.new_id(),

@@ -22,9 +22,10 @@ CANCELED = "Cancellation due to process instance modifcation"
 
 def modify(run: Run, instructions: tuple[StartInstruction, ...]) -> Steps:
     """Applies the instructions in order; an instance without anything left ends EXTERNALLY_TERMINATED."""
+    present = _present(run) if any(item.cancel_current_active for item in instructions) else None
     for instruction in instructions:
         if instruction.type == "cancel":
-            yield from _cancel(run, instruction)
+            yield from _cancel(run, instruction, present if instruction.cancel_current_active else None)
         else:
             yield from start_at(run, instruction)
         yield from run.unit.work()
@@ -47,9 +48,10 @@ def _occupied(run: Run) -> bool:
 # ------------------------------------------------------------------------------------------ cancel
 
 
-def _cancel(run: Run, instruction: StartInstruction) -> Steps:
+def _cancel(run: Run, instruction: StartInstruction, present: set[str] | None) -> Steps:
+    """`present`: what there was before the modification, when only that is canceled."""
+    wanted = [x for x in _standing(run) if _is_wanted(x, instruction)]
     if instruction.activity_instance is not None:
-        wanted = [x for x in _standing(run) if _is_instance(x, instruction.activity_instance)]
         if not wanted and instruction.activity_instance != run.instance.id:
             raise NotValid(
                 f"Cannot perform instruction: Cancel activity instance '{instruction.activity_instance}'; "
@@ -59,7 +61,6 @@ def _cancel(run: Run, instruction: StartInstruction) -> Steps:
             yield from clear(run, run.top, CANCELED)
             return
     elif instruction.transition_instance is not None:
-        wanted = [x for x in _standing(run) if x.id == instruction.transition_instance]
         if not wanted:
             raise NotValid(
                 f"Cannot perform instruction: Cancel transition instance '{instruction.transition_instance}'; "
@@ -72,10 +73,30 @@ def _cancel(run: Run, instruction: StartInstruction) -> Steps:
                 f"Cannot perform instruction: Cancel all instances of activity '{activity}'; "
                 f"Activity '{activity}' does not exist: activity is null"
             )
-        wanted = [x for x in _standing(run) if _is_at(x, activity)]
     for x in wanted:
-        if x.id in run.instance.executions:
+        if x.id not in run.instance.executions:
+            # What is left alone in its scope is folded back into the scope's execution.
+            x = next((y for y in _standing(run) if _is_wanted(y, instruction)), x)
+        if x.id in run.instance.executions and (present is None or _name(x, instruction.activity) in present):
             yield from cancel_place(run, x)
+
+
+def _is_wanted(x: Execution, instruction: StartInstruction) -> bool:
+    if instruction.activity_instance is not None:
+        return _is_instance(x, instruction.activity_instance)
+    if instruction.transition_instance is not None:
+        return x.id == instruction.transition_instance
+    return _is_at(x, instruction.activity or "")
+
+
+def _name(x: Execution, activity: str | None) -> str:
+    """The id by which the instance of `activity` at `x` is known again: a transition has no other than its execution's."""
+    scope = x.kind is ExecutionKind.SCOPE and x.scope_activity == activity
+    return (x.scope_instance if scope else x.activity_instance) or x.id
+
+
+def _present(run: Run) -> set[str]:
+    return {name for x in _standing(run) for name in (_name(x, x.activity), _name(x, x.scope_activity))}
 
 
 def _standing(run: Run) -> list[Execution]:
@@ -151,7 +172,7 @@ def start_at(run: Run, instruction: StartInstruction) -> Steps:
             scope_activity = scope_activity.parent
     path = owner if _is_free(run, owner) else tree.concurrent_path(run, owner)
     for scope in scopes:
-        path = yield from _open(run, path, scope)
+        path = yield from open_scope_for(run, path, scope)
     for name, (value, local) in instruction.variables.items():
         (set_local if local else set_variable)(run, path, name, value)
     if flow is not None:
@@ -216,18 +237,20 @@ def _single_scope(run: Run, scope: Activity, instruction: StartInstruction) -> E
     return found[0] if found else None
 
 
-def _open(run: Run, path: Execution, scope: Activity) -> Steps:
+def open_scope_for(run: Run, path: Execution, scope: Activity) -> Steps:
     """Enters a scope without running what is inside."""
-    parent_instance = tree.enclosing_instance(run, path)
+    parent_instance = tree.enclosing_instance(run, path, scope)
     e = tree.add_scope(run, path, scope.id)
     run.emit(
         ActivityStarted(e.id, scope.id, run.instance_id_of(scope.id), parent_instance, scope.type, scope.name, True)
     )
     open_scope(run, e, scope)
+    run.starting = e.id
     if scope.inputs and not run.skip_io_mappings:
         yield from map_in(run, e, scope.inputs)
     open_timers(run, e, scope)
     if scope.start_listeners and not run.skip_listeners:
         yield from notify(run, e, scope, "start")
+    run.starting = None
     opened: Execution = scope.kind.open_for_modification(run, e, scope)
     return opened

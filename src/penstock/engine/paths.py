@@ -79,7 +79,7 @@ def begin(run: Run, x: Execution, a: Activity) -> Maybe:
     if a.plain:
         run.emit(
             ActivityStarted(
-                x.id, a.id, run.instance_id_of(a.id), tree.enclosing_instance(run, x), a.type, a.name, False
+                x.id, a.id, run.instance_id_of(a.id), tree.enclosing_instance(run, x, a), a.type, a.name, False
             )
         )
         return a.kind.enter(run, x, a)
@@ -87,15 +87,24 @@ def begin(run: Run, x: Execution, a: Activity) -> Maybe:
 
 
 def _begin(run: Run, x: Execution, a: Activity) -> Maybe:
-    parent_instance = tree.enclosing_instance(run, x)
+    instance_id = run.instance_id_of(a.id)
+    parent_instance = instance_id if _is_own_parent(run, x, a) else tree.enclosing_instance(run, x, a)
     e = tree.add_scope(run, x, a.id) if a.scope else x
-    run.emit(ActivityStarted(e.id, a.id, run.instance_id_of(a.id), parent_instance, a.type, a.name, a.scope))
+    run.emit(ActivityStarted(e.id, a.id, instance_id, parent_instance, a.type, a.name, a.scope))
     if a.scope and a.handlers:
         open_scope(run, e, a)
+    if a.composite and a.scope:
+        run.starting = e.id
     if a.inputs and not run.skip_io_mappings:
         run.push(_begun, e, a)
         return map_in(run, e, a.inputs)
     return _begun(run, e, a)
+
+
+def _is_own_parent(run: Run, x: Execution, a: Activity) -> bool:
+    """In Camunda 7's history the instance of a compensation event sub-process is its own parent: the execution that was
+    kept takes over the id."""
+    return a.compensates_scope and x.kind is ExecutionKind.SCOPE and x.scope_activity == (a.parent and a.parent.id)
 
 
 def _begun(run: Run, x: Execution, a: Activity) -> Maybe:
@@ -109,6 +118,7 @@ def _begun(run: Run, x: Execution, a: Activity) -> Maybe:
 
 def behave(run: Run, x: Execution, a: Activity) -> Maybe:
     """Hands control to the kind of the activity."""
+    run.starting = None
     if a.handlers and run.definition.conditional:
         run.push(_behave, x, a)
         return run.do("evaluate_handlers", x, a)  # type: ignore[no-any-return]

@@ -83,14 +83,13 @@ class CallDelegate(Question, frozen=True, kw_only=True):
     fields: dict[str, TypedValue] = {}
 
 
-class EvaluateDecision(Question, frozen=True, kw_only=True):
-    """A business rule task's decision. Answer: the decision's result; may raise a Failure."""
+class FindDecision(Question, frozen=True, kw_only=True):
+    """Which decision does a business rule task evaluate? Answer: `dmn.camunda.deployed.DeployedDecision`; raises Failure
+    when there is none. Fields as of `FindDefinition`."""
 
     key: str
-    binding: str
-    version: int | None
-    version_tag: str | None
-    tenant: str | None
-    definition: str
-    names: Any
-    element: str
+    binding: str = "latest"
+    version: int | None = None
+    version_tag: str | None = None
+    tenant: str | None = None
+    deployment_of: str | None = None

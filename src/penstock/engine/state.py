@@ -79,7 +79,7 @@ class Task(msgspec.Struct, array_like=True, omit_defaults=True):
     key: str | None
     created_ms: int
     fields: dict[str, Any] = {}
-    links: list[tuple[str, str | None, str | None, str]] = []
+    links: list[tuple[str | None, str | None, str | None, str]] = []
     """(type, user, group, link id)."""
     variables: dict[str, Variable] = {}
 
@@ -97,6 +97,8 @@ class ExternalTask(msgspec.Struct, array_like=True, omit_defaults=True):
     retries: int | None = None
     error_message: str | None = None
     error_details: str | None = None
+    trace: str | None = None
+    """`traceparent` of the unit that created it; None: it was not traced."""
 
 
 class Job(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -120,6 +122,8 @@ class Job(msgspec.Struct, array_like=True, omit_defaults=True):
     suspended: bool = False
     message: str | None = None
     failed_activity: str | None = None
+    trace: str | None = None
+    """`traceparent` of the unit that created it; None: it was not traced."""
 
 
 class Subscription(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -166,3 +170,5 @@ class Instance(msgspec.Struct, array_like=True, omit_defaults=True):
     jobs: dict[str, Job] = {}
     subscriptions: dict[str, Subscription] = {}
     incidents: dict[str, Incident] = {}
+    trace: str | None = None
+    """`traceparent` of the last traced unit that changed it."""

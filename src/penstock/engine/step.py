@@ -6,16 +6,18 @@ happened is in the unit. Raising `Refused` or `Failure` means: drop the unit who
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
-from penstock.base.errors import BadUserRequest, EntitySuspended, NotFound, NullValue, TaskAlreadyClaimed
+from penstock.base.errors import BadUserRequest, EntitySuspended, Failure, NotFound, NullValue, TaskAlreadyClaimed
 from penstock.engine import commands as c
-from penstock.engine import conditions, external, job_commands, modify, paths  # noqa: F401 - paths registers operations
+from penstock.engine import conditions, external, job_commands, modify, operations, remarks, task_results
+from penstock.engine import paths as _paths  # noqa: F401 - it registers operations
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.cancel import cancel_instance
 from penstock.engine.catching import deliver
 from penstock.engine.events import (
+    FormSubmitted,
     IncidentAnnotated,
     InstanceState,
     SuspensionSet,
@@ -24,6 +26,7 @@ from penstock.engine.events import (
 from penstock.engine.incidents import close, load_run, open_incident
 from penstock.engine.instances import begin_instance, new_instance, start_of
 from penstock.engine.jobs import delete_job
+from penstock.engine.migration import migrate
 from penstock.engine.questions import LoadDefinition, LoadInstance, Question
 from penstock.engine.state import Execution, Instance, Task
 from penstock.engine.tasks import (
@@ -44,7 +47,10 @@ from penstock.engine.variables import remove_local, remove_variable, set_all, se
 def step(unit: Unit, command: c.Command) -> Generator[Question, Any, Any]:
     """Runs one command. The instance of an `InstanceCommand` has been adopted by the unit; NotFound otherwise."""
     handler = _HANDLERS[type(command)]
+    log = operations.watch(unit, command)
     result = yield from handler(unit, command)
+    if log is not None:
+        log(result)
     yield from unit.work()
     return result
 
@@ -92,6 +98,8 @@ def _start_instance(unit: Unit, command: c.StartInstance) -> Steps:
     run.skip_listeners, run.skip_io_mappings = command.skip_custom_listeners, command.skip_io_mappings
     if start is not None:
         steps = begin_instance(run, start, command.variables)
+        for field in command.submitted or ():
+            run.emit(FormSubmitted(run.top.id, run.instance.id, [field]))
         if steps is not None:
             yield from steps
     else:
@@ -120,6 +128,12 @@ def _delete_instance(run: Run, command: c.DeleteInstance) -> Steps:
 
 
 def _modify_instance(run: Run, command: c.ModifyInstance) -> Steps:
+    i = run.instance
+    if command.definition is not None and i.definition != command.definition:
+        raise Failure(
+            f"ENGINE-13037 Process instance '{i.id}' cannot be modified. Its process definition '{i.definition}' does not "
+            f"match given process definition '{command.definition}'"
+        )
     run.skip_listeners = command.skip_custom_listeners
     run.skip_io_mappings = command.skip_io_mappings
     yield from modify.modify(run, command.instructions)
@@ -147,6 +161,8 @@ def _set_variables(run: Run, command: c.SetVariables) -> Maybe:
         return None
     x = _execution(run, command.execution or run.instance.id)
     for name, value in command.modifications.items():
+        if command.extends_results:
+            task_results.check_extends(run, x, name, value)
         (set_local if command.local else set_variable)(run, x, name, value)
     for name in command.deletions:
         (remove_local if command.local else remove_variable)(run, x, name)
@@ -268,6 +284,7 @@ def _complete_task(run: Run, command: c.CompleteTask) -> Steps:
     x = _task_execution(run, task)
     for name, value in command.variables.items():
         set_task_variable(run, task, name, value)
+    _note_form(run, task, command.submitted)
     yield from notify_task(run, x, task, "complete")
     if task.id not in run.instance.tasks:
         return
@@ -277,6 +294,14 @@ def _complete_task(run: Run, command: c.CompleteTask) -> Steps:
         run.leave(x)
     else:
         run.instance.ended = True
+
+
+def _note_form(run: Run, task: Task, submitted: Sequence[tuple[str, str]]) -> None:
+    """History has the fields of a submitted form, unless the task stands alone: each in an event of its own, so that their
+    order is known."""
+    if task.execution is not None:
+        for field in submitted:
+            run.emit(FormSubmitted(task.execution, task.activity_instance, [field], task.id))
 
 
 def _drop_timeout_jobs(run: Run, x: Execution, task: Task) -> None:
@@ -307,7 +332,7 @@ def _throw_task_escalation(run: Run, command: c.ThrowTaskEscalation) -> Steps:
     caught, _interrupted = yield from throw_escalation(run, x, command.escalation_code)
     if not caught:
         raise NullValue(
-            f"Execution with id '{x.activity}' throws an escalation event with escalationCode "
+            f"ENGINE-02043 Execution with id '{x.activity}' throws an escalation event with escalationCode "
             f"'{command.escalation_code}', but no escalation handler was defined. "
         )
 
@@ -318,23 +343,30 @@ def _change_task(run: Run, command: c.ChangeTask) -> Steps:
     before = task.fields.get("assignee")
     if command.operation == "claim":
         user = command.changes.get("assignee")
-        if before is not None and before != user:
+        if user is not None and before is not None and before != user:
             raise TaskAlreadyClaimed(f"Task '{task.id}' is already claimed by someone else.", task=task.id)
     for name, value in command.variables.items():
         set_task_variable(run, task, name, value)
+    _note_form(run, task, command.submitted)
     change_task(run, task, **command.changes)
-    x = _task_execution(run, task)
     if command.changes:
-        yield from notify_task(run, x, task, "update")
-    after = task.fields.get("assignee")
-    if after is not None and after != before and task.id in run.instance.tasks:
-        yield from notify_task(run, x, task, "assignment")
+        yield from _notify_changed(run, task, before)
 
 
-def _change_identity_link(run: Run, command: c.ChangeIdentityLink) -> Maybe:
+def _change_identity_link(run: Run, command: c.ChangeIdentityLink) -> Steps:
     task = _task(run, command.task)
+    _active(run, f"task '{task.id}'")
+    before = task.fields.get("assignee")
     change_link(run, task, command.type, command.link_user, command.link_group, command.add)
-    return None
+    yield from _notify_changed(run, task, before)
+
+
+def _notify_changed(run: Run, task: Task, assignee_before: str | None) -> Steps:
+    x = _task_execution(run, task)
+    yield from notify_task(run, x, task, "update")
+    after = task.fields.get("assignee")
+    if after is not None and after != assignee_before and task.id in run.instance.tasks:
+        yield from notify_task(run, x, task, "assignment")
 
 
 def _create_task(unit: Unit, command: c.CreateTask) -> Steps:
@@ -394,11 +426,18 @@ def _annotate_incident(run: Run, command: c.AnnotateIncident) -> Maybe:
     return None
 
 
+def _together(unit: Unit, command: c.Together) -> Steps:
+    for one in command.commands:
+        yield from step(unit, one)
+
+
 _HANDLERS: dict[type[c.Command], Callable[[Unit, Any], Steps]] = {
     c.StartInstance: _start_instance,
     c.BroadcastSignal: _broadcast_signal,
     c.CreateTask: _create_task,
     c.DeleteInstance: _of_instance(_delete_instance),
+    c.MigrateInstance: migrate,
+    c.Together: _together,
     c.ModifyInstance: _of_instance(_modify_instance),
     c.SetSuspension: _of_instance(_set_suspension),
     c.SetVariables: _of_instance(_set_variables),
@@ -412,6 +451,11 @@ _HANDLERS: dict[type[c.Command], Callable[[Unit, Any], Steps]] = {
     c.ChangeTask: _of_instance(_change_task),
     c.ChangeIdentityLink: _of_instance(_change_identity_link),
     c.DeleteTask: _of_instance(_delete_task),
+    c.AddComment: _of_instance(remarks.add_comment),
+    c.ChangeComment: _of_instance(remarks.change_comment),
+    c.DeleteComments: _of_instance(remarks.delete_comments),
+    c.AddAttachment: _of_instance(remarks.add_attachment),
+    c.DeleteAttachment: _of_instance(remarks.delete_attachment),
     c.CompleteExternalTask: _of_instance(external.complete),
     c.FailExternalTask: _of_instance(external.fail),
     c.ThrowExternalTaskError: _of_instance(external.throw_task_error),

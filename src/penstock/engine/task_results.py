@@ -15,14 +15,14 @@ from penstock.engine.commands import ExternalTaskReport
 from penstock.engine.state import Execution
 from penstock.engine.unit import Run
 from penstock.engine.variables import set_local, set_variable, visible
-from penstock.expr.values import TypedValue
+from penstock.expr.values import TypedValue, holds_json
 
 
 def text_of(value: TypedValue) -> str | None:
     """The text of a variable that may hold results: JSON as Json, as an Object in JSON, or as a String."""
     if not isinstance(value.value, str) or value.transient:
         return None
-    if value.type == "Object" and "json" not in str((value.info or {}).get("serializationDataFormat", "")):
+    if value.type == "Object" and not holds_json(value):
         return None
     return value.value if value.type in ("Json", "Object", "String") else None
 

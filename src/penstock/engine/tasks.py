@@ -37,7 +37,7 @@ from penstock.engine.variables import (
 from penstock.expr import juel, schedule
 from penstock.expr.host import HostObject
 from penstock.expr.values import TypedValue, to_native
-from penstock.model.graph import Listener
+from penstock.model.graph import Listener, Trigger
 
 PRIORITY = 50
 """Camunda 7 `Task.PRIORITY_NORMAL`."""
@@ -84,29 +84,39 @@ def create_task(run: Run, x: Execution, a: Activity) -> Steps:
         run.emit(IdentityLinkAdded(task_id, "candidate", None, group, run.new_id()))
     for listener in spec.listeners:
         if listener.event == "timeout" and listener.timer is not None:
-            due_ms, cycle = due_of(run, listener.timer, x)
-            kind = JobKind.TIMER_TASK_LISTENER.value
-            run.emit(
-                JobCreated(
-                    job=run.new_id(),
-                    kind=JobKind.TIMER_TASK_LISTENER,
-                    execution=x.id,
-                    activity=a.id,
-                    retries=run.unit.default_retries,
-                    due_ms=due_ms,
-                    priority=job_priority(run, x, a),
-                    exclusive=a.exclusive,
-                    configuration=f"{task_id}${listener.id or ''}",
-                    cycle=cycle,
-                    log=run.new_id(),
-                    job_definition=job_definition_id(
-                        run.definition.id, a.id, kind, timer_configuration(listener.timer)
-                    ),
-                )
-            )
+            _create_timeout(run, x, task, listener, listener.timer)
     yield from notify_task(run, x, task, "create")
     if task.id in run.instance.tasks and task.fields.get("assignee") is not None:
         yield from notify_task(run, x, task, "assignment")
+
+
+def create_timeout(run: Run, x: Execution, task: Task, listener_id: str) -> None:
+    """The timer of one timeout listener (`camunda:taskListener event="timeout"`) of a task that waits already."""
+    for listener in listeners_of(run, task):
+        if listener.timer is not None and (listener.id or "") == listener_id:
+            _create_timeout(run, x, task, listener, listener.timer)
+
+
+def _create_timeout(run: Run, x: Execution, task: Task, listener: Listener, timer: Trigger) -> None:
+    a = run.activity_by_id(task.key)
+    due_ms, cycle = due_of(run, timer, x)
+    kind = JobKind.TIMER_TASK_LISTENER
+    run.emit(
+        JobCreated(
+            job=run.new_id(),
+            kind=kind,
+            execution=x.id,
+            activity=a.id,
+            retries=run.unit.default_retries,
+            due_ms=due_ms,
+            priority=job_priority(run, x, a),
+            exclusive=a.exclusive,
+            configuration=f"{task.id}${listener.id or ''}",
+            cycle=cycle,
+            log=run.new_id(),
+            job_definition=job_definition_id(run.definition.id, a.id, kind.value, timer_configuration(timer)),
+        )
+    )
 
 
 def _priority(run: Run, text: str, x: Execution) -> int:
@@ -364,13 +374,13 @@ def task_object(run: Run, task: Task, event: str | None = None) -> HostObject:
     )
 
 
-def change_link(run: Run, task: Task, type: str, user: str | None, group: str | None, add: bool) -> None:
-    """Adds or removes an identity link; assignee and owner are attributes of the task."""
+def change_link(run: Run, task: Task, type: str | None, user: str | None, group: str | None, add: bool) -> None:
+    """Adds an identity link, or removes those that say the same: there may be several (Camunda 7
+    `TaskEntity.addIdentityLink`). Assignee and owner are attributes of the task."""
     if type in ("assignee", "owner"):
         change_task(run, task, **{type: user if add else None})
-        return
-    known = next((link for link in task.links if link[:3] == (type, user, group)), None)
-    if add and known is None:
+    elif add:
         run.emit(IdentityLinkAdded(task.id, type, user, group, run.new_id(), run.unit.user))
-    elif not add and known is not None:
-        run.emit(IdentityLinkRemoved(task.id, type, user, group, known[3], run.unit.user))
+    else:
+        for link in [link for link in task.links if link[:3] == (type, user, group)]:
+            run.emit(IdentityLinkRemoved(task.id, type, user, group, link[3], run.unit.user))

@@ -40,13 +40,15 @@ def scope_of(run: Run, x: Execution) -> Execution:
     return run.parent(x) if x.kind is ExecutionKind.PATH else x
 
 
-def enclosing_instance(run: Run, x: Execution) -> str:
-    """The activity instance in which activities entered by path `x` lie."""
+def enclosing_instance(run: Run, x: Execution, a: Activity) -> str:
+    """The activity instance in which the activity `a` lies when path `x` enters it."""
     scope = scope_of(run, x)
     if x.kind is ExecutionKind.PATH and throws_compensation(run.activity_by_id(scope.scope_activity)):
-        # A compensation handler lies beside the event that has thrown, not in it.
-        assert scope.parent_instance is not None
-        return scope.parent_instance
+        # A compensation handler lies in its own scope, not in the event that has thrown.
+        owner = execution_for(run, scope, a.parent.id) if a.parent is not None else None
+        found = owner.scope_instance if owner is not None else scope.parent_instance
+        assert found is not None
+        return found
     assert scope.scope_instance is not None
     return scope.scope_instance
 

@@ -16,9 +16,17 @@ from penstock.engine.apply import apply
 from penstock.engine.behavior import Steps
 from penstock.engine.definition import Activity, Definition
 from penstock.engine.effects import Effect
-from penstock.engine.events import AnyEvent, InstanceEvents, InstanceState, VariableSet
+from penstock.engine.events import (
+    AnyEvent,
+    InstanceEvents,
+    InstanceStarted,
+    InstanceState,
+    TraceCarried,
+    VariableSet,
+)
 from penstock.engine.questions import Pause
 from penstock.engine.state import Execution, Instance
+from penstock.expr.host import HostObject
 
 Operation = Callable[..., Any]
 
@@ -52,6 +60,8 @@ class Unit:
         paths_max: int = 100_000,
         calls_max: int = 1_000,
         user: str | None = None,
+        trace: str | None = None,
+        logs_operations: bool = False,
     ) -> None:
         self.now_ms = now_ms
         self.ids = ids
@@ -60,6 +70,10 @@ class Unit:
         self.paths_max = paths_max
         self.calls_max = calls_max
         self.user = user
+        self.trace = trace
+        """`traceparent` of the span that this unit is; None: it is not traced."""
+        self.logs_operations = logs_operations
+        """Whether what the command does is written to the operation log."""
         self.runs: dict[str, Run] = {}
         self.effects: list[Effect] = []
         self.called_state = InstanceState.INTERNALLY_TERMINATED
@@ -71,7 +85,8 @@ class Unit:
         """Makes a live instance (or a new one) part of this unit."""
         run = self.runs.get(instance.id)
         if run is None:
-            run = self.runs[instance.id] = Run(self, instance, definition)
+            kind = Run if self.trace is None else TracedRun
+            run = self.runs[instance.id] = kind(self, instance, definition)
         return run
 
     def outcome(self) -> list[InstanceEvents]:
@@ -131,6 +146,7 @@ class Run:
 
     __slots__ = (
         "_suffix",
+        "decision_results",
         "definition",
         "depth",
         "events",
@@ -138,6 +154,7 @@ class Run:
         "replaced",
         "skip_io_mappings",
         "skip_listeners",
+        "starting",
         "transient",
         "unit",
     )
@@ -151,10 +168,14 @@ class Run:
         """Paths that were folded into their scope, or expanded out of it, while operations were still to be done."""
         self.depth = 0
         """How many calls of this unit lie above this instance."""
+        self.decision_results: dict[str, HostObject] = {}
+        """What business rule tasks of this unit have found, by execution: `decisionResult` in expressions."""
         self.transient = False
         """Whether a transient variable was set: they live to the end of the unit and leave no trace."""
         self.skip_listeners = False
         self.skip_io_mappings = False
+        self.starting: str | None = None
+        """The scope (execution id) whose input mappings and start listeners are at work, before anything inside begins."""
         self._suffix = instance.root[-3:]
 
     def _definition(self, definition: Definition | None) -> None:
@@ -215,3 +236,23 @@ class Run:
     def leave(self, x: Execution) -> None:
         """The activity in which `x` is has done its work."""
         self.push("leave", x)
+
+
+class TracedRun(Run):
+    """A run of a traced unit: the instance carries the unit's span from its first change on."""
+
+    __slots__ = ()
+
+    def emit(self, event: AnyEvent) -> None:
+        """See `Run.emit`."""
+        first = not self.events
+        starts = type(event) is InstanceStarted
+        if first and not starts:
+            self._carry()
+        super().emit(event)
+        if first and starts:
+            self._carry()
+
+    def _carry(self) -> None:
+        assert self.unit.trace is not None
+        super().emit(TraceCarried(self.unit.trace))

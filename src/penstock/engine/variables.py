@@ -18,7 +18,7 @@ from penstock.engine.unit import Run, operation
 from penstock.expr import juel
 from penstock.expr.host import HostObject
 from penstock.expr.script import ResolverScope, ScriptResult
-from penstock.expr.values import TypedValue, from_native, to_native
+from penstock.expr.values import TreeMap, TypedValue, from_native, to_native
 from penstock.model.graph import Parameter, ScriptSource
 
 NESTING_MAX = 50
@@ -58,6 +58,8 @@ class Names:
             x = executions[x.parent] if x.parent is not None else None
         if self.extra is not None and name in self.extra:
             return self.extra[name]
+        if name == "decisionResult":
+            return self._decision_result()
         if name == "execution" and self.x is not None:
             return execution_object(self.run, self.x, self.event)
         if name == "task" and self.task is not None:
@@ -67,6 +69,16 @@ class Names:
         if name == "currentUser()":
             return self.run.unit.user
         raise KeyError(name)
+
+    def _decision_result(self) -> Any:
+        """What a business rule task has found in this unit, seen from here (Camunda 7 `DecisionEvaluationUtil`)."""
+        x = self.x
+        while x is not None:
+            found = self.run.decision_results.get(x.id)
+            if found is not None:
+                return found
+            x = self.run.instance.executions[x.parent] if x.parent is not None else None
+        raise KeyError("decisionResult")
 
     def now_ms(self) -> int:
         return self.run.unit.now_ms
@@ -104,6 +116,9 @@ def place_of(run: Run, x: Execution) -> str | None:
     """The activity instance to which a local variable of `x` belongs in history."""
     if x.kind is ExecutionKind.PATH:
         return x.activity_instance or run.parent(x).activity_instance
+    if run.starting == x.id:
+        # Camunda 7 asks the execution around, which learns of the new scope after its start listeners.
+        return x.parent_instance
     return x.scope_instance
 
 
@@ -269,7 +284,7 @@ def parameter_value(run: Run, parameter: Parameter, x: Execution, depth: int = 0
             found.append((yield from parameter_value(run, item, x, depth + 1)))
         return found
     if parameter.entries is not None:
-        values = {}
+        values = TreeMap()
         for entry in parameter.entries:
             values[entry.name] = yield from parameter_value(run, entry, x, depth + 1)
         return values

@@ -587,7 +587,7 @@ class _Checker:
     def references(self, root: Element) -> None:
         for reference in self.idrefs:
             if reference not in self.ids:
-                self.report(f"cvc-id.1: There is no ID/IDREF binding for IDREF '{reference}'.", root)
+                self.report(f"cvc-id.1: There is no ID/IDREF binding for IDREF '{reference}'.", root.end())
 
 
 def _expected(rest: tuple[_Particle, ...], count: int) -> Iterator[str]:

@@ -42,6 +42,10 @@ class XmlRefused(Exception):
         self.column = column
 
 
+AT_THE_END = -1
+"""Index of the element that stands for the end of the document."""
+
+
 class Element:
     """One element.
 
@@ -90,6 +94,10 @@ class Element:
         found = self.namespaces.nsmap.get(prefix)
         return None if found is None else str(found)
 
+    def end(self) -> "Element":
+        """Stands for the place right after this root's end tag (see `Document.position`)."""
+        return Element(self.uri, self.name, self.line, AT_THE_END, "", self.namespaces)
+
 
 class Document:
     """A parsed file: its root, and where each element stands."""
@@ -102,7 +110,10 @@ class Document:
         self._rest: Iterator[tuple[int, int]] | None = None
 
     def position(self, element: Element) -> tuple[int, int]:
-        """Line and column (from 1) right after the element's start tag, as a SAX locator reports them."""
+        """Line and column (from 1) right after the element's start tag, as a SAX locator reports them; `AT_THE_END`: right
+        after the root's end tag."""
+        if element.index == AT_THE_END:
+            return _end(self._data.decode(self._encoding, "replace"))
         if self._rest is None:
             self._rest = _positions(self._data.decode(self._encoding, "replace"))
         found = self._positions
@@ -134,6 +145,15 @@ def _positions(text: str) -> Iterator[tuple[int, int]]:
             line_start = text.rindex("\n", seen, end) + 1
         seen = end
         yield line, end - line_start + 1
+
+
+def _end(text: str) -> tuple[int, int]:
+    """Where the last tag ends."""
+    end = 0
+    for match in _MARKUP.finditer(text):
+        if not match[0].startswith(("<!", "<?")):
+            end = match.end()
+    return text.count("\n", 0, end) + 1, end - (text.rfind("\n", 0, end) + 1) + 1
 
 
 def read_xml(data: bytes) -> Document:

@@ -10,7 +10,7 @@ from typing import Any
 from penstock.base.ids import shard_of
 from penstock.identity.changes import OPERATOR, Changes, MakeChanges, Operation, Present, Property, by, put, update
 from penstock.store.protocol import Change, Row, RowChange
-from penstock.store.query import Op, Query, Where, is_null, one_of
+from penstock.store.query import Op, Query, Where, is_null, not_null, one_of
 
 CLEANUP = "history-cleanup"
 """Kind of the job."""
@@ -81,7 +81,7 @@ def due_roots(now_ms: int) -> Query:
     """Root process instances whose history may go, some of them."""
     return Query(
         "process_instance",
-        (Where("removal_ms", Op.LE, now_ms), is_null("super_instance_id")),
+        (Where("removal_ms", Op.LE, now_ms), is_null("super_instance_id"), not_null("ended_ms")),
         limit=ROOTS_AT_ONCE,
         columns=("id",),
     )

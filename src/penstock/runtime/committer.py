@@ -9,11 +9,13 @@ their error; the others go again. A batch that fails otherwise is halved until t
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
 
 from penstock.base.clock import Clock
 from penstock.base.errors import Conflict, Failure, PenstockError, StoreFailed
 from penstock.engine.events import InstanceEvents, LogRow, pack
 from penstock.runtime.hot import Hot, HotCache
+from penstock.runtime.telemetry.counters import Counters
 from penstock.store.protocol import (
     AnyChange,
     Batch,
@@ -127,6 +129,7 @@ class Committer:
         epoch: Callable[[], int],
         epoch_moved: Callable[[int], None],
         committed: Callable[[Sequence[Ticket], int, LogRow | None], None],
+        counters: Counters,
     ) -> None:
         self._store = store
         self._cache = cache
@@ -135,6 +138,7 @@ class Committer:
         self._epoch = epoch
         self._epoch_moved = epoch_moved
         self._tell = committed
+        self._counters = counters
         self._pending: list[Ticket] = []
         self._flying: list[Ticket] = []
         self._task: asyncio.Task[None] | None = None
@@ -241,7 +245,9 @@ class Committer:
             row = _log_row(tickets)
             try:
                 batch = self._batch(tickets, row)
+                began_s = perf_counter()
                 answer = await self._store.commit(batch)
+                self._counters.commit_seconds.observe(perf_counter() - began_s)
             except StoreFailed as error:
                 self._broken(error)
                 return
@@ -309,10 +315,16 @@ class Committer:
             self.position = position
         self.batches += 1
         self.units += len(tickets)
+        counters = self._counters
+        counters.batch_units.observe(len(tickets))
         for ticket in tickets:
             for write in ticket.writes:
                 hot = write.hot
                 hot.pending -= 1
+                if not write.before:
+                    counters.started[hot.definition] += 1
+                if write.head is None:
+                    counters.ended[hot.definition] += 1
                 if not hot.pending and hot.head is None:
                     self._cache.drop(hot.id)
                     self._ended.append(hot.id)

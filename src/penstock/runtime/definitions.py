@@ -30,6 +30,7 @@ from penstock.base.errors import (
 )
 from penstock.base.ids import Ids, shard_of
 from penstock.bpmn.elements import TABLE
+from penstock.dmn.camunda.definitions import CamundaModel
 from penstock.engine.definition import Activity, Definition, job_definition_id, timer_configuration
 from penstock.engine.events import (
     AnyEvent,
@@ -39,15 +40,19 @@ from penstock.engine.events import (
     JobCreated,
     JobDeleted,
     JobKind,
-    OperationLogged,
 )
 from penstock.engine.questions import FindDefinition
 from penstock.expr import juel, schedule
+from penstock.identity.changes import OPERATOR, Operation, Property
 from penstock.model.findings import Finding
 from penstock.model.graph import BpmnFile, Process, TimerKind, Trigger, TriggerKind
 from penstock.model.reader import read_bpmn
+from penstock.runtime.administration import operations
 from penstock.runtime.committer import StepAgain
+from penstock.runtime.decisions import DMN_SUFFIXES, DecisionDefinitions, read_model
 from penstock.runtime.protocol import Deploy, Deployed, Settings
+from penstock.runtime.suspensions import ACTIVATE
+from penstock.runtime.suspensions import KINDS as SUSPENSIONS
 from penstock.store.protocol import AnyChange, Change, DeleteWhere, Row, RowChange, Store, UpdateWhere
 from penstock.store.query import AnyOf, Order, Query, Where, eq, is_null, not_null, one_of
 from penstock.store.tables import TABLES
@@ -62,9 +67,6 @@ PARSE_IN_THREAD_BYTES = 200_000
 """Longer models are read in a thread, so that others go on."""
 
 DEPLOY_ATTEMPTS_MAX = 20
-
-ACTIVATE = "activate-processdefinition"
-"""Job that activates a definition at the date its deployment names (Camunda 7 `TimerActivateProcessDefinitionHandler`)."""
 
 _NONE: "Mapping[str, JobOverride]" = {}
 
@@ -109,6 +111,7 @@ class _Parsed(msgspec.Struct):
     content: bytes
     digest: str
     file: BpmnFile | None
+    decisions: CamundaModel | None = None
 
 
 class Definitions:
@@ -124,6 +127,7 @@ class Definitions:
         self._shared = shared
         self._commit = commit
         self._changing = asyncio.Lock()
+        self.decisions = DecisionDefinitions(store, clock, ids, settings, self)
         self.epoch = 0
         self._rows: dict[str, Row] = {}
         self._overrides: dict[str, dict[str, JobOverride]] = {}
@@ -256,7 +260,7 @@ class Definitions:
 
     async def _compile(self, definition: str) -> Definition:
         row = await self.row(definition)
-        content = await self._content(row["deployment_id"], row["resource_name"])
+        content = await self.content(row["deployment_id"], row["resource_name"])
         if content is None:
             raise NotFound(
                 f"no resource found with name '{row['resource_name']}' in deployment '{row['deployment_id']}'"
@@ -335,11 +339,12 @@ class Definitions:
         row = await self.row(definition)
         key = (row["deployment_id"], name)
         if key not in self._texts:
-            content = await self._content(*key)
+            content = await self.content(*key)
             self._texts[key] = content.decode("utf-8-sig", errors="replace") if content is not None else None
         return self._texts[key]
 
-    async def _content(self, deployment: str, name: str) -> bytes | None:
+    async def content(self, deployment: str, name: str) -> bytes | None:
+        """The bytes of a deployed resource."""
         rows = await self._store.rows(
             Query("resource", (eq("deployment_id", deployment), eq("name", name)), limit=1, columns=("content",))
         )
@@ -413,8 +418,11 @@ class Definitions:
                         warnings[resource.name] = found
                 except ParseFailed as error:
                     failed.append(error)
+            decisions: CamundaModel | None = None
+            if resource.name.endswith(DMN_SUFFIXES):
+                decisions = read_model(resource.name, resource.content)
             digest = hashlib.sha256(resource.content).hexdigest()
-            parsed.append(_Parsed(resource.name, resource.content, digest, file))
+            parsed.append(_Parsed(resource.name, resource.content, digest, file, decisions))
         if failed:
             if len(failed) > 1:
                 failed[0].findings = {name: found for one in failed for name, found in one.findings.items()}
@@ -474,9 +482,34 @@ class Definitions:
                 row = await self._version(request, id, one, one.file, process, names, now_ms)
                 definitions.append(row)
                 await self._start_events(plan, _build(process, row), row, now_ms, request.activate_at_ms)
-        if request.user is not None or self._settings.profile == "conformance":
-            plan.events.append(self._logged(id, "Create", request, now_ms))
-        return Deployed(deployment=deployment, process_definitions=definitions, warnings=warnings), plan
+        decisions, requirements = await self._decisions(plan, request, id, chosen, names, now_ms)
+        plan.events += self._logged(request.user, _created(id, request))
+        made = Deployed(
+            deployment=deployment,
+            process_definitions=definitions,
+            decision_definitions=decisions,
+            decision_requirements_definitions=requirements,
+            warnings=warnings,
+        )
+        return made, plan
+
+    async def _decisions(
+        self, plan: Plan, request: Deploy, deployment: str, chosen: list[_Parsed], names: set[str], now_ms: int
+    ) -> tuple[list[Row], list[Row]]:
+        """Adds the deployed decisions to the plan; returns their rows and those of their graphs."""
+        decisions: list[Row] = []
+        requirements: list[Row] = []
+        for one in chosen:
+            if one.decisions is None:
+                continue
+            changes, found, graphs = await self.decisions.plan(
+                deployment, one.name, one.decisions, request.tenant, names, now_ms
+            )
+            plan.rows += changes
+            for known, new in ((decisions, found), (requirements, graphs)):
+                _refuse_doubles(known, new)
+                known += new
+        return decisions, requirements
 
     async def _latest_digests(self, request: Deploy) -> dict[str, str]:
         """Name → digest of the newest resource of each name, over the deployments of this name, source and tenant."""
@@ -732,36 +765,11 @@ class Definitions:
         )
         return start_job_events(row, event, now_ms, first=True)
 
-    def _logged(self, deployment: str, operation: str, request: Deploy | None, now_ms: int) -> InstanceEvents:
-        rows: list[tuple[str, str | None, str | None, str | None]] = []
-        if request is not None:
-            rows = [
-                (
-                    beside(self._ids, deployment),
-                    "duplicateFilterEnabled",
-                    None,
-                    _java(request.enable_duplicate_filtering),
-                ),
-                (beside(self._ids, deployment), "deployChangedOnly", None, _java(request.deploy_changed_only)),
-            ]
-        event = OperationLogged(
-            operation=self._ids.new(),
-            operation_type=operation,
-            entity_type="Deployment",
-            category="Operator",
-            user=request.user if request is not None else None,
-            rows=rows,
-            deployment=deployment,
-        )
-        return InstanceEvents(
-            instance=deployment,
-            root=deployment,
-            revision=1 if request is not None else 2,
-            at_ms=now_ms,
-            definition=None,
-            events=[event],
-            tenant=request.tenant if request is not None else None,
-        )
+    def _logged(self, user: str | None, *entries: Operation) -> list[InstanceEvents]:
+        """Entries of the operation log, unless it leaves out who is not authenticated."""
+        if user is None and not self._settings.log_operations_without_user:
+            return []
+        return operations(entries, self._ids, self._clock.now_ms(), user)
 
     # ------------------------------------------------------------------------------------------ deleting, suspending
 
@@ -771,8 +779,17 @@ class Definitions:
             raise NotFound(f"Deployment with id '{deployment}' does not exist", deployment=deployment)
         return await self._store.rows(Query("process_definition", (eq("deployment_id", deployment),)))
 
-    async def remove(self, definitions: Sequence[Row], deployment: str | None, deleted: Sequence[str]) -> None:
+    async def remove(
+        self,
+        definitions: Sequence[Row],
+        deployment: str | None,
+        deleted: Sequence[str],
+        *,
+        cascade: bool = False,
+        user: str | None = None,
+    ) -> None:
         """Deletes these definitions and, with `deployment`, that deployment. No instance of them lives any more.
+        `cascade`: whether their instances went with them (operation log).
 
         The version before a deleted latest one is the latest again, with its start subscriptions and timers."""
         ids = [row["id"] for row in definitions]
@@ -785,9 +802,12 @@ class Definitions:
                 for table, column in (("process_definition", "id"), ("job_definition", "definition_id")):
                     plan.rows.append(DeleteWhere(table, column, ids))
             if deployment is not None:
+                changes, history = await self.decisions.removal(deployment, cascade=cascade)
+                plan.rows += changes
+                plan.deleted += history
                 plan.rows.append(DeleteWhere("resource", "deployment_id", [deployment]))
                 plan.rows.append(DeleteWhere("deployment", "id", [deployment]))
-                plan.events.append(self._logged(deployment, "Delete", None, now_ms))
+            plan.events += self._logged(user, *_deleted(definitions, deployment, cascade))
             for key, tenant in dict.fromkeys((row["key"], row["tenant_id"]) for row in definitions):
                 await self._restore_latest(plan, key, tenant, ids, now_ms)
             return plan
@@ -807,8 +827,11 @@ class Definitions:
         plan.rows.append(RowChange("process_definition", Change.UPDATE, {"id": row["id"], "latest": True}))
         await self._add_starts(plan, await self.load(row["id"]), row, now_ms)
 
-    async def suspend(self, definitions: Sequence[str], suspended: bool) -> None:
-        """Sets the suspension of definitions, their job definitions and start timers. Raises NotFound."""
+    async def suspend(
+        self, definitions: Sequence[str], suspended: bool, *, entries: Sequence[Operation] = (), user: str | None = None
+    ) -> None:
+        """Sets the suspension of definitions, their job definitions and start timers. Raises NotFound.
+        `entries`: for the operation log."""
 
         async def make() -> Plan:
             for id in definitions:
@@ -827,15 +850,22 @@ class Definitions:
             rows += [
                 RowChange("job", Change.UPDATE, {"shard": row["shard"], "id": row["id"], "suspended": suspended})
                 for row in timers
-                if row["kind"] != ACTIVATE
+                if row["kind"] not in SUSPENSIONS
             ]
-            return Plan(rows, [], [])
+            return Plan(rows, self._logged(user, *entries), [])
 
         if definitions:
             await self.change(make)
 
-    async def suspend_jobs(self, job_definitions: Sequence[str], suspended: bool) -> None:
-        """Sets the suspension of job definitions; new jobs follow it. Raises NotFound."""
+    async def suspend_jobs(
+        self,
+        job_definitions: Sequence[str],
+        suspended: bool,
+        *,
+        entries: Sequence[Operation] = (),
+        user: str | None = None,
+    ) -> None:
+        """Sets the suspension of job definitions; new jobs follow it. Raises NotFound. `entries`: for the operation log."""
 
         async def make() -> Plan:
             known = {
@@ -844,29 +874,44 @@ class Definitions:
             for id in job_definitions:
                 if id not in known:
                     raise NotFound(f"Job definition with id '{id}' does not exist: jobDefinition is null")
-            return Plan([UpdateWhere("job_definition", "id", tuple(job_definitions), {"suspended": suspended})], [], [])
+            rows = [UpdateWhere("job_definition", "id", tuple(job_definitions), {"suspended": suspended})]
+            return Plan(list(rows), self._logged(user, *entries), [])
 
         if job_definitions:
             await self.change(make)
 
-    async def set_job_priority(self, job_definition: str, priority: int | None) -> None:
+    async def set_job_priority(self, job_definition: str, priority: int | None, *, user: str | None = None) -> None:
         """Sets the priority of new jobs of a job definition; None: what the model says. Raises NotFound."""
 
         async def make() -> Plan:
-            if not await self._store.rows(Query("job_definition", (eq("id", job_definition),), columns=("id",))):
+            rows = await self._store.rows(Query("job_definition", (eq("id", job_definition),)))
+            if not rows:
                 raise NotFound(f"Job definition with id '{job_definition}' does not exist: jobDefinition is null")
             change = {"id": job_definition, "job_priority": priority}
-            return Plan([RowChange("job_definition", Change.UPDATE, change)], [], [])
+            logged = self._logged(user, _priority_set(rows[0], priority))
+            return Plan([RowChange("job_definition", Change.UPDATE, change)], logged, [])
 
         await self.change(make)
 
-    async def set_time_to_live(self, definition: str, days: int | None) -> None:
+    async def set_time_to_live(self, definition: str, days: int | None, *, user: str | None = None) -> None:
         """Sets how long the history of instances that end from now on is kept. Raises NotFound."""
 
         async def make() -> Plan:
-            await self.row(definition)
+            row = await self.row(definition)
             change = {"id": definition, "history_time_to_live": days}
-            return Plan([RowChange("process_definition", Change.UPDATE, change)], [], [])
+            logged = self._logged(user, _time_to_live_set(row, days))
+            return Plan([RowChange("process_definition", Change.UPDATE, change)], logged, [])
+
+        await self.change(make)
+
+    async def set_decision_time_to_live(self, decision: str, days: int | None, *, user: str | None = None) -> None:
+        """Sets how long the history of a decision's evaluations is kept from now on. Raises NotFound."""
+
+        async def make() -> Plan:
+            row = await self.decisions.row(decision)
+            change = {"id": decision, "history_time_to_live": days}
+            logged = self._logged(user, _decision_time_to_live_set(row, days))
+            return Plan([RowChange("decision_definition", Change.UPDATE, change)], logged, [])
 
         await self.change(make)
 
@@ -902,6 +947,15 @@ def _build(process: Process, row: Row) -> Definition:
     return found
 
 
+def _refuse_doubles(known: Sequence[Row], new: Sequence[Row]) -> None:
+    keys = {row["key"] for row in known}
+    for row in new:
+        if row["key"] in keys:
+            raise Failure(
+                f"The deployment contains definitions with the same key '{row['key']}' (id attribute), this is not allowed"
+            )
+
+
 def _whole(table: str, **values: Any) -> Row:
     """A row with every column of its table."""
     return {**dict.fromkeys(TABLES[table].columns), **values}
@@ -921,6 +975,86 @@ def _tenant(tenant: str | None) -> Where:
 
 def _java(value: bool) -> str:
     return "true" if value else "false"
+
+
+def _created(deployment: str, request: Deploy) -> Operation:
+    properties = (
+        Property("duplicateFilterEnabled", _java(request.enable_duplicate_filtering)),
+        Property("deployChangedOnly", _java(request.deploy_changed_only)),
+    )
+    return Operation(
+        type="Create",
+        entity="Deployment",
+        category=OPERATOR,
+        properties=properties,
+        deployment=deployment,
+        tenant=request.tenant,
+    )
+
+
+def _deleted(definitions: Sequence[Row], deployment: str | None, cascade: bool) -> list[Operation]:
+    if deployment is not None:
+        properties = (Property("cascade", _java(cascade)),)
+        return [
+            Operation(
+                type="Delete", entity="Deployment", category=OPERATOR, properties=properties, deployment=deployment
+            )
+        ]
+    properties = (Property("cascade", _java(cascade), "false"),)
+    return [
+        Operation(
+            type="Delete",
+            entity="ProcessDefinition",
+            category=OPERATOR,
+            properties=properties,
+            definition=row["id"],
+            deployment=row["deployment_id"],
+            tenant=row["tenant_id"],
+        )
+        for row in definitions
+    ]
+
+
+def _priority_set(job_definition: Row, priority: int | None) -> Operation:
+    before, after = job_definition["job_priority"], priority
+    return Operation(
+        type="SetPriority",
+        entity="JobDefinition",
+        category=OPERATOR,
+        properties=(Property("overridingPriority", _number(after), _number(before)),),
+        definition=job_definition["definition_id"],
+        job_definition=job_definition["id"],
+        tenant=job_definition["tenant_id"],
+    )
+
+
+def _time_to_live_set(definition: Row, days: int | None) -> Operation:
+    return Operation(
+        type="UpdateHistoryTimeToLive",
+        entity="ProcessDefinition",
+        category=OPERATOR,
+        properties=(Property("historyTimeToLive", _number(days), _number(definition["history_time_to_live"])),),
+        definition=definition["id"],
+        tenant=definition["tenant_id"],
+    )
+
+
+def _decision_time_to_live_set(decision: Row, days: int | None) -> Operation:
+    return Operation(
+        type="UpdateHistoryTimeToLive",
+        entity="DecisionDefinition",
+        category=OPERATOR,
+        properties=(
+            Property("historyTimeToLive", _number(days), _number(decision["history_time_to_live"])),
+            Property("decisionDefinitionId", decision["id"]),
+            Property("decisionDefinitionKey", decision["key"]),
+        ),
+        tenant=decision["tenant_id"],
+    )
+
+
+def _number(value: int | None) -> str | None:
+    return None if value is None else str(value)
 
 
 def _diagram(resource: str, key: str, names: set[str]) -> str | None:
@@ -990,8 +1124,8 @@ def start_retry_due(start: Activity, retries: int, now_ms: int) -> int | None:
 
 def incident_closed(row: Mapping[str, Any], *, resolved: bool) -> list[AnyEvent]:
     """The end of the incident that a start timer's row names, if it does."""
-    payload = row["payload"]
-    return [IncidentClosed(payload["incident"], resolved)] if payload else []
+    incident = (row["payload"] or {}).get("incident")
+    return [IncidentClosed(incident, resolved)] if incident else []
 
 
 def incident_opened(

@@ -28,13 +28,14 @@ from penstock.base.errors import (
     Refused,
 )
 from penstock.base.ids import Ids
+from penstock.dmn.camunda.deployed import DeployedDecision
 from penstock.engine import commands as c
 from penstock.engine.codec import encode
 from penstock.engine.definition import Definition
 from penstock.engine.events import ExternalTaskDeleted, ExternalTaskFailed, InstanceEvents
 from penstock.engine.questions import (
     CallDelegate,
-    EvaluateDecision,
+    FindDecision,
     FindDefinition,
     FindSignalReceivers,
     LoadDefinition,
@@ -57,6 +58,8 @@ from penstock.runtime.payload import check_command, check_events, clean
 from penstock.runtime.protocol import Settings
 from penstock.runtime.ready import EXTERNAL_TASK, JOB, ready_rows
 from penstock.runtime.scripts.host import ScriptHost
+from penstock.runtime.telemetry import logs
+from penstock.runtime.telemetry.counters import Counters
 from penstock.store.protocol import AnyChange, Change, InboxEntry, JobCheck, LockCheck, RowChange, Store
 from penstock.store.query import Query, not_null, one_of
 
@@ -93,6 +96,8 @@ class Request(msgspec.Struct):
     events: Sequence[InstanceEvents] = ()
     inbox_key: str | None = None
     inbox_expires_ms: int = 0
+    trace: str | None = None
+    """`traceparent` of the unit's span."""
 
 
 class Executor:
@@ -111,6 +116,7 @@ class Executor:
         ids: Ids,
         settings: Settings,
         shared: bool,
+        counters: Counters,
     ) -> None:
         self._store = store
         self._cache = cache
@@ -122,6 +128,7 @@ class Executor:
         self._ids = ids
         self._settings = settings
         self._shared = shared
+        self._counters = counters
         self._locks = Locks()
         self.running = 0
         self._idle = asyncio.Event()
@@ -134,7 +141,7 @@ class Executor:
             LoadResource: self._load_resource,
             RunScript: self._run_script,
             CallDelegate: self._call_delegate,
-            EvaluateDecision: self._evaluate_decision,
+            FindDecision: self._find_decision,
             FindSignalReceivers: self._find_signal_receivers,
         }
 
@@ -145,6 +152,17 @@ class Executor:
 
         Raises Refused and Failure (nothing has changed), Overloaded, `AlreadyTaken`, `JobLost`, StoreFailed.
         """
+        try:
+            result = await self._run(request)
+        except PenstockError as error:
+            self._counters.drop(request.command, error)
+            raise
+        self._counters.committed[type(request.command)] += 1
+        if logs.logger.isEnabledFor(logging.DEBUG):
+            logs.unit_done(request.command, result)
+        return result
+
+    async def _run(self, request: Request) -> Any:
         settings = self._settings
         if self.running >= settings.pending_units_max:
             raise Overloaded(
@@ -206,6 +224,8 @@ class Executor:
             paths_max=self._settings.paths_per_scope_max,
             calls_max=self._settings.calls_deep_max,
             user=command.user,
+            trace=request.trace,
+            logs_operations=command.user is not None or self._settings.log_operations_without_user,
         )
         hots: dict[str, Hot] = {}
         try:
@@ -338,8 +358,8 @@ class Executor:
     async def _call_delegate(self, unit: Unit, question: CallDelegate) -> Any:
         return await self._delegates.call(question)
 
-    async def _evaluate_decision(self, unit: Unit, question: EvaluateDecision) -> Any:
-        raise Failure(f"no decision definition deployed with key '{question.key}'", element_id=question.element)
+    async def _find_decision(self, unit: Unit, question: FindDecision) -> DeployedDecision:
+        return await self._definitions.decisions.find(question)
 
     async def _find_signal_receivers(self, unit: Unit, question: FindSignalReceivers) -> Any:
         return await self._definitions.signal_receivers(question.name, question.tenant)
@@ -527,6 +547,8 @@ def _instances_of(command: c.Command) -> tuple[str, ...]:
     """The live instances that a command names, in the order in which they are locked."""
     if isinstance(command, c.InstanceCommand):
         return (command.instance,)
+    if type(command) is c.Together:
+        return tuple(sorted({one.instance for one in command.commands if isinstance(one, c.InstanceCommand)}))
     if type(command) is c.BroadcastSignal:
         return tuple(sorted({instance for instance, _ in command.receivers}))
     return ()
@@ -584,9 +606,10 @@ def fail_job(command: c.ExecuteJob, error: BaseException) -> c.FailJob:
     """The command that follows when the unit of `command` was dropped."""
     message = error.message if isinstance(error, PenstockError) else f"{type(error).__name__}: {error}"
     lines = [f"{type(error).__name__}: {message}"]
-    cause = error.__cause__
-    while cause is not None and len(lines) < 10:
+    seen, cause = {id(error)}, error.__cause__
+    while cause is not None and id(cause) not in seen and len(lines) < 10:  # an error may be its own cause
         lines.append(f"Caused by: {type(cause).__name__}: {cause}")
+        seen.add(id(cause))
         cause = cause.__cause__
     return c.FailJob(
         instance=command.instance,

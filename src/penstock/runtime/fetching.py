@@ -101,13 +101,29 @@ class Fetching:
         # Who comes now does not overtake those who have been waiting for the same.
         if not wait_ms or behind is None or key not in self._awake:
             wakes = self._wakes
-            rows = await self._store.fetch_and_lock(fetch, self._clock.now_ms())
+            rows = await self._fetch_now(fetch)
             self._note_expiries(rows)
             if rows or not wait_ms or self._draining:
                 return rows
         else:
             wakes = self._wakes
         return await self._wait(key, fetch, wait_ms, wakes)
+
+    async def _fetch_now(self, fetch: Fetch) -> list[Row]:
+        """A look into the store, which goes on when its worker goes away: what it locks is given back then."""
+        looking = asyncio.ensure_future(self._store.fetch_and_lock(fetch, self._clock.now_ms()))
+        try:
+            return await asyncio.shield(looking)
+        except asyncio.CancelledError:
+            self._unlocking.add(giving := asyncio.ensure_future(self._give_back_when(looking)))
+            giving.add_done_callback(self._unlocking.discard)
+            raise
+
+    async def _give_back_when(self, looking: "asyncio.Future[list[Row]]") -> None:
+        try:
+            await self._unlock(await looking)
+        except PenstockError as error:
+            logger.warning("a worker went away while the store was asked for its tasks: %s", error.message)
 
     async def _wait(self, key: bytes, fetch: Fetch, wait_ms: int, wakes: int) -> list[Row]:
         waiter = self._enter(key, fetch)
@@ -121,7 +137,7 @@ class Fetching:
             return waiter.answer.result() if waiter.answer.done() and not waiter.answer.cancelled() else []
         except asyncio.CancelledError:
             if waiter.answer.done() and not waiter.answer.cancelled():
-                self._give_back(waiter.answer.result())
+                self.give_back(waiter.answer.result())
             raise
         finally:
             self._leave(key, waiter)
@@ -175,7 +191,7 @@ class Fetching:
         self._awake[queue.key] = queue
         self._signal.set()
 
-    def _give_back(self, rows: Sequence[Row]) -> None:
+    def give_back(self, rows: Sequence[Row]) -> None:
         """Unlocks tasks whose worker has gone away before its answer."""
         if rows:
             task = asyncio.create_task(self._unlock(rows))
@@ -216,7 +232,7 @@ class Fetching:
             self._note_expiries(rows)
             if waiter.answer.done():
                 # It gave up, or ran out of time, while the store was asked.
-                self._give_back(rows)
+                self.give_back(rows)
             else:
                 waiter.answer.set_result(rows)
             if queue.waiters:

@@ -26,14 +26,33 @@ from penstock.base.errors import (
     ViewsBehind,
 )
 from penstock.base.ids import Ids, shard_of
+from penstock.dmn.camunda.results import DecisionResult
 from penstock.engine import commands as c
 from penstock.engine.definition import Definition
 from penstock.engine.events import AnyEvent, InstanceEvents, JobDeleted, JobExecuted, JobFailed, JobKind, LogRow
 from penstock.engine.state import Instance
 from penstock.expr import schedule
+from penstock.expr.values import TypedValue
+from penstock.identity.changes import MakeChanges, Operation, Present
+from penstock.runtime import cleanup, suspensions
+from penstock.runtime.administration import (
+    batch_deleted,
+    batch_suspended,
+    definition_suspended,
+    external_task_unlocked,
+    history_batch_deleted,
+    history_deleted,
+    job_definition_suspended,
+    operations,
+    remarks,
+    start_job_operation,
+)
+from penstock.runtime.batches.kinds import KINDS as BATCH_KINDS
+from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.batches.service import Batches
+from penstock.runtime.cleanup import CLEANUP
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, StepAgain, Ticket
 from penstock.runtime.definitions import (
-    ACTIVATE,
     Definitions,
     Plan,
     beside,
@@ -49,12 +68,17 @@ from penstock.runtime.executor import ATTEMPTS_MAX, Executor, Request, fail_job,
 from penstock.runtime.fetching import Fetching
 from penstock.runtime.hot import HotCache
 from penstock.runtime.jobs import JobRunner
-from penstock.runtime.payload import clean
+from penstock.runtime.payload import check_events, clean
 from penstock.runtime.projector import NEWS, Projector
 from penstock.runtime.protocol import Deploy, Deployed, Settings
-from penstock.runtime.ready import JOB
+from penstock.runtime.ready import EXTERNAL_TASK, JOB
 from penstock.runtime.scripts.host import ScriptHost
-from penstock.store.protocol import AnyChange, Change, Fetch, JobCheck, Row, RowChange, Store
+from penstock.runtime.suspensions import KINDS as SUSPENSIONS
+from penstock.runtime.telemetry import logs
+from penstock.runtime.telemetry.catalogue import Measured
+from penstock.runtime.telemetry.counters import Counters
+from penstock.runtime.telemetry.readings import Readings
+from penstock.store.protocol import AnyChange, Batch, Change, Fetch, JobCheck, Row, RowChange, Store, UpdateWhere
 from penstock.store.query import AllOf, AnyOf, Exists, Group, Not, Query, Term, eq, is_null, one_of
 from penstock.store.tables import TABLES, Sort
 
@@ -101,6 +125,8 @@ class Node:
         self.shared = shared = store.name not in OWN_STORES
         self.name = name if name is not None else (f"node-{ids.new()}" if shared else "main")
         self.delegates = Delegates(delegates)
+        self.counters = counters = Counters()
+        self._readings = Readings(counters, store, clock, plain=self.metrics, health=self.health)
         self._cache = HotCache(CACHE_BYTES_MAX)
         self._definitions = Definitions(store, clock, ids, settings, shared=shared, commit=self._commit_plan)
         self._committer = Committer(
@@ -111,11 +137,17 @@ class Node:
             epoch=lambda: self._definitions.epoch,
             epoch_moved=self._definitions.moved,
             committed=self._committed,
+            counters=counters,
         )
         self._projector = Projector(store, clock, shared=shared, stream=self.name)
         self._fetching = Fetching(store, clock)
         self._scripts = ScriptHost(time_limit_ms=settings.script_time_limit_ms)
-        self._executor = Executor(
+        executor = Executor
+        if settings.tracing:
+            from penstock.runtime.telemetry.tracing import TracedExecutor
+
+            executor = TracedExecutor
+        self._executor = executor(
             store=store,
             cache=self._cache,
             committer=self._committer,
@@ -126,6 +158,10 @@ class Node:
             ids=ids,
             settings=settings,
             shared=shared,
+            counters=counters,
+        )
+        self._batches = Batches(
+            store, self, clock, settings, write=self._write, run=self._executor.run, execute=self._unless_gone
         )
         self._jobs = JobRunner(store, clock, settings, self.name, self._execute_leased, shared=shared)
         self._owners: OrderedDict[str, str] = OrderedDict()
@@ -243,11 +279,15 @@ class Node:
             for topic in ticket.notify:
                 if topic != "jobs":
                     topics[topic[9:]] = None
+            if ticket.retries:
+                logs.external_tasks_failed(ticket.events)
             for topic, at_ms in ticket.retries:
                 self._fetching.available_at(topic, at_ms)
             for change in ticket.rows:
                 if type(change) is RowChange:
                     self._note(change)
+                elif type(change) is UpdateWhere and change.table == JOB:
+                    self._jobs.wake()  # a suspension that has ended, for one
         if topics:
             self._fetching.wake(topics)
         if position:
@@ -319,12 +359,12 @@ class Node:
         definitions = await self._definitions.definitions_of(deployment)
         await self._delete_definitions(definitions, deployment, cascade, skip_custom_listeners, skip_io_mappings, user)
 
-    async def delete_definition(self, definition: str, *, cascade: bool) -> None:
+    async def delete_definition(self, definition: str, *, cascade: bool, user: str | None = None) -> None:
         """See `Engine.delete_definition`."""
         self._open()
         await self._definitions.refresh()
         row = await self._definitions.row(definition)
-        await self._delete_definitions([row], None, cascade, False, False, None)
+        await self._delete_definitions([row], None, cascade, False, False, user)
 
     async def _delete_definitions(
         self,
@@ -352,10 +392,11 @@ class Node:
                         skip_io_mappings=skip_io_mappings,
                         fail_if_not_exists=False,
                         user=user,
+                        logged=False,
                     ),
                 )
                 deleted = await self._history_of(ids)
-            await self._definitions.remove(definitions, deployment, deleted)
+            await self._definitions.remove(definitions, deployment, deleted, cascade=cascade, user=user)
         finally:
             removing.difference_update(ids)
 
@@ -412,45 +453,91 @@ class Node:
             if isinstance(outcome, BaseException):
                 raise outcome
 
-    async def suspend_definition(self, definitions: Sequence[str], suspended: bool, *, include_instances: bool) -> None:
+    async def suspend_definition(
+        self, definitions: Sequence[str], suspended: bool, *, include_instances: bool, user: str | None = None
+    ) -> None:
         """See `Engine.suspend_definition`."""
         self._open()
-        await self._definitions.suspend(definitions, suspended)
-        if include_instances and definitions:
-            rows = await self.rows(
-                Query("process_instance", (one_of("definition_id", definitions), is_null("ended_ms")), columns=("id",))
-            )
-            await self._all(self._unless_gone(c.SetSuspension(instance=row["id"], suspended=suspended)) for row in rows)
+        entries = [definition_suspended(definitions, suspended, include_instances)]
+        await self._definitions.suspend(definitions, suspended, entries=entries, user=user)
+        if include_instances:
+            await self._suspend_instances(definitions, suspended)
+
+    async def _suspend_instances(self, definitions: Sequence[str], suspended: bool) -> None:
+        of_them = (one_of("definition_id", definitions), is_null("ended_ms"))
+        rows = await self.rows(Query("process_instance", of_them, columns=("id",)))
+        await self._all(
+            self._unless_gone(c.SetSuspension(instance=row["id"], suspended=suspended, logged=False)) for row in rows
+        )
 
     async def suspend_job_definition(
-        self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool
+        self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool, user: str | None = None
     ) -> None:
         """See `Engine.suspend_job_definition`."""
         self._open()
         ids = tuple(job_definitions)
-        await self._definitions.suspend_jobs(ids, suspended)
-        if include_jobs and ids:
-            rows = await self.store.rows(Query(JOB, (one_of("job_definition_id", ids),), columns=("id", "instance_id")))
-            await self._all(
-                self._unless_gone(
-                    c.ChangeJob(instance=row["instance_id"] or "", job=row["id"], changes={"suspended": suspended})
-                )
-                for row in rows
-            )
+        entries = [job_definition_suspended(ids, suspended)]
+        await self._definitions.suspend_jobs(ids, suspended, entries=entries, user=user)
+        if include_jobs:
+            await self._suspend_jobs(ids, suspended)
 
-    async def set_history_time_to_live(self, definition: str, days: int | None) -> None:
+    async def _suspend_jobs(self, job_definitions: Sequence[str], suspended: bool) -> None:
+        of_them = (one_of("job_definition_id", job_definitions),)
+        rows = await self.store.rows(Query(JOB, of_them, columns=("id", "instance_id")))
+        await self._all(
+            self._unless_gone(
+                c.ChangeJob(
+                    instance=row["instance_id"] or "", job=row["id"], changes={"suspended": suspended}, logged=False
+                )
+            )
+            for row in rows
+        )
+
+    async def _suspend_now(self, later: suspensions.Later) -> None:
+        """What a suspension at a later date does when its time has come; what is gone by then is passed over."""
+        of_jobs = later.what == suspensions.JOB_DEFINITION
+        table = "job_definition" if of_jobs else "process_definition"
+        ids = [row["id"] for row in await self.store.rows(Query(table, (one_of("id", later.ids),), columns=("id",)))]
+        if of_jobs:
+            await self._definitions.suspend_jobs(ids, later.suspended)
+        else:
+            await self._definitions.suspend(ids, later.suspended)
+        if later.include:
+            await (self._suspend_jobs if of_jobs else self._suspend_instances)(ids, later.suspended)
+
+    async def set_history_time_to_live(self, definition: str, days: int | None, *, user: str | None = None) -> None:
         """See `Engine.set_history_time_to_live`."""
         self._open()
-        await self._definitions.set_time_to_live(definition, days)
+        await self._definitions.set_time_to_live(definition, days, user=user)
+
+    async def evaluate_decision(
+        self, decision: str, variables: Mapping[str, TypedValue], *, user: str | None = None
+    ) -> DecisionResult:
+        """See `Engine.evaluate_decision`."""
+        self._open()
+        result, log = await self._definitions.decisions.evaluate(decision, variables, self._scripts, user)
+        check_events(log.events, self.settings.payload_bytes_max)
+        await self._write(events=[log])
+        return result
+
+    async def latest_decision(self, key: str, tenant: str | None) -> str | None:
+        """See `Engine.latest_decision`."""
+        self._open()
+        return await self._definitions.decisions.latest(key, tenant)
+
+    async def set_decision_time_to_live(self, decision: str, days: int | None, *, user: str | None = None) -> None:
+        """See `Engine.set_decision_time_to_live`."""
+        self._open()
+        await self._definitions.set_decision_time_to_live(decision, days, user=user)
 
     async def set_job_definition_priority(
-        self, job_definition: str, priority: int | None, *, include_jobs: bool
+        self, job_definition: str, priority: int | None, *, include_jobs: bool, user: str | None = None
     ) -> None:
         """See `Engine.set_job_definition_priority`."""
         self._open()
         if include_jobs and priority is None:
             raise BadUserRequest(f"The priority of jobs cannot be reset with job definition {job_definition}")
-        await self._definitions.set_job_priority(job_definition, priority)
+        await self._definitions.set_job_priority(job_definition, priority, user=user)
         if include_jobs:
             rows = await self.store.rows(
                 Query(JOB, (eq("job_definition_id", job_definition),), columns=("id", "instance_id"))
@@ -462,10 +549,16 @@ class Node:
                         job=row["id"],
                         changes={"priority": priority},
                         operation="SetPriority",
+                        logged=False,
                     )
                 )
                 for row in rows
             )
+
+    def _logged(self, user: str | None, *entries: Operation) -> Sequence[InstanceEvents]:
+        if user is None and not self.settings.log_operations_without_user:
+            return ()
+        return operations(entries, self.ids, self.clock.now_ms(), user)
 
     async def _unless_gone(self, command: c.Command) -> None:
         try:
@@ -473,7 +566,7 @@ class Node:
         except NotFound as missing:
             logger.debug("%s", missing.message)
 
-    async def delete_history(self, instances: Sequence[str]) -> None:
+    async def delete_history(self, instances: Sequence[str], *, user: str | None = None) -> None:
         """See `Engine.delete_history`. Raises NotFound, and BadUserRequest for an instance that still runs."""
         self._open()
         ids = list(dict.fromkeys(instances))
@@ -487,7 +580,57 @@ class Node:
                     f"Process instance is still running, cannot delete historic process instance: {id}", instance=id
                 )
         if ids:
-            await self._write(deleted=ids)
+            await self._write(deleted=ids, events=self._logged(user, history_deleted(len(ids))))
+
+    # ------------------------------------------------------------------------------------------ batches
+
+    async def execute_together(
+        self, commands: Sequence[c.Command], operation: Operation | None = None, *, user: str | None = None
+    ) -> None:
+        """See `Engine.execute_together`."""
+        self._open()
+        command = c.Together(commands=tuple(commands), user=user, logged=False)
+        await self._executor.run(Request(command, events=self._logged(user, operation) if operation else ()))
+
+    async def create_batch(self, new: NewBatch, operation: Operation | None = None) -> Row:
+        """See `Engine.create_batch`."""
+        self._open()
+        return await self._batches.create(new, self._logged(new.user, operation) if operation is not None else ())
+
+    async def suspend_batch(self, batch: str, suspended: bool, *, user: str | None = None) -> None:
+        """See `Engine.suspend_batch`."""
+        self._open()
+        await self._batches.suspend(batch, suspended, self._logged(user, batch_suspended(batch, suspended)))
+
+    async def delete_batch(self, batch: str, *, cascade: bool, user: str | None = None) -> None:
+        """See `Engine.delete_batch`."""
+        self._open()
+        await self._batches.delete(batch, cascade=cascade, events=self._logged(user, batch_deleted(batch, cascade)))
+
+    async def delete_history_batch(self, batch: str, *, user: str | None = None) -> None:
+        """See `Engine.delete_history_batch`."""
+        self._open()
+        await self._batches.delete_history(batch, self._logged(user, history_batch_deleted(batch)))
+
+    async def administer(self, make: MakeChanges, *, user: str | None = None) -> Any:
+        """See `Engine.administer`."""
+        self._open()
+        result: Any = None
+
+        async def plan() -> Plan | None:
+            nonlocal result
+            now_ms = self.clock.now_ms()
+            changes = await make(Present(self, self.ids, now_ms))
+            result = changes.result
+            events = [*remarks(changes, now_ms), *self._logged(user, *changes.operations)]
+            if changes.rows:
+                return Plan(list(changes.rows), events, [])
+            if events:
+                await self._write(events=events)
+            return None
+
+        await self._definitions.change(plan)
+        return result
 
     async def definition(self, definition: str) -> Definition:
         """See `Engine.definition`."""
@@ -578,6 +721,18 @@ class Node:
             self._remember(row["id"], row["instance_id"])
         return rows
 
+    async def note_seen_results(self, seen: Mapping[str, Any]) -> None:
+        """See `Engine.note_seen_results`."""
+        rows = [
+            RowChange(EXTERNAL_TASK, Change.UPDATE, {"shard": shard_of(id), "id": id, "seen_results": versions})
+            for id, versions in seen.items()
+        ]
+        await self.store.commit(Batch(stream="", log=None, at_ms=self.clock.now_ms(), rows=rows))
+
+    def give_back(self, rows: Sequence[Row]) -> None:
+        """See `Engine.give_back`."""
+        self._fetching.give_back(rows)
+
     async def lock_external_task(self, external_task: str, worker: str, duration_ms: int) -> None:
         """See `Engine.lock_external_task`."""
         self._open()
@@ -603,12 +758,14 @@ class Node:
         row = await self.store.extend_lock(external_task, worker, now_ms + duration_ms)
         self._held_by(row, external_task, worker, text + ".")
 
-    async def unlock_external_task(self, external_task: str) -> None:
+    async def unlock_external_task(self, external_task: str, *, user: str | None = None) -> None:
         """See `Engine.unlock_external_task`."""
         self._open()
         row = await self.store.unlock(external_task)
         if row is None:
             raise _no_external_task(external_task)
+        if logged := self._logged(user, external_task_unlocked(row)):
+            await self._write(events=logged)
         self._fetching.wake((row["topic"],))
 
     @staticmethod
@@ -640,23 +797,27 @@ class Node:
         except PenstockError as error:
             if not takes_a_retry(error):
                 raise
-            logger.info("job %s failed: %s", row["id"], error.message)
+            logs.job_failed(row, error)
         except Exception as error:
-            logger.error("job %s hit a defect: %r", row["id"], error, exc_info=error)
+            logs.job_defect(row, error)
 
     async def _execute_job(self, command: c.ExecuteJob) -> Any:
         """Runs a job; when its unit is dropped, records the failure and raises it."""
         checks = [JobCheck(command.job, command.owner)]
         try:
             if not command.instance:
-                return await self._run_start_job(command, checks)
-            return await self._executor.run(Request(command, jobs=checks))
+                result = await self._run_start_job(command, checks)
+            else:
+                result = await self._executor.run(Request(command, jobs=checks))
+            self.counters.jobs_executed += 1
+            return result
         except JobLost:
             if command.owner is None:
                 raise NotFound(f"No job found with id '{command.job}'", job=command.job) from None
             raise Conflict(f"The job '{command.job}' is gone or leased by another node") from None
         except Exception as error:
             if takes_a_retry(error):
+                self.counters.jobs_failed += 1
                 await self._record_failure(command, checks, error)
             raise
 
@@ -680,9 +841,16 @@ class Node:
     async def _run_start_job(self, command: c.ExecuteJob, checks: Sequence[JobCheck]) -> Any:
         row = await self._start_job(command.job)
         gone = RowChange(JOB, Change.DELETE, {"shard": row["shard"], "id": row["id"]})
-        if row["kind"] == ACTIVATE:
-            await self._definitions.suspend([row["definition_id"]], False)
+        if row["kind"] in SUSPENSIONS:
+            await self._suspend_now(suspensions.read(row))
             await self._write([gone], jobs=checks)
+            return None
+        if row["kind"] == CLEANUP:
+            await self._clean_up()
+            await self._write([cleanup.done(row, self.settings.default_retries)], jobs=checks)
+            return None
+        if row["kind"] in BATCH_KINDS:
+            await self._batches.run_job(row, checks, command.user)
             return None
         now_ms = self.clock.now_ms()
         executed = JobExecuted(
@@ -699,12 +867,22 @@ class Node:
         )
         return await self._executor.run(Request(start, jobs=checks, rows=rows, events=events))
 
+    async def _clean_up(self) -> None:
+        """Deletes history that is past its removal time, some at a time."""
+        while roots := await self.rows(cleanup.due_roots(self.clock.now_ms())):
+            below = await self.rows(cleanup.below([row["id"] for row in roots]))
+            await self._write(deleted=[row["id"] for row in below])
+        while decisions := await self.rows(cleanup.due_decisions(self.clock.now_ms())):
+            await self._write(deleted=[row["id"] for row in decisions])
+        await self._batches.clean_up()
+
     async def _following(self, row: Row, now_ms: int) -> Row | None:
         """The next repetition of a start timer with a cycle."""
         if row["cycle"] is None:
             return None
         due_ms, _ = schedule.due_date_of_cycle(row["cycle"], now_ms)
-        if due_ms is None:
+        # One that is due at this very moment is the one that runs: on a clock that stands still it would come for ever.
+        if due_ms is None or due_ms <= now_ms:
             return None
         definition = await self._definitions.load(row["definition_id"])
         start = definition.activities[row["activity_id"]]
@@ -729,17 +907,17 @@ class Node:
             "lease_owner": None,
             "lease_expires_ms": None,
         }
-        if row["kind"] == ACTIVATE:
-            # Nobody sees this job: it has neither log nor incident.
+        if row["kind"] in _OUTSIDE:
             await self._write([RowChange(JOB, Change.UPDATE, changes)], jobs=checks)
             return
         again_ms = await self._start_retry_due(row, now_ms)
         if again_ms is not None:
             changes["due_ms"] = again_ms
         more: list[AnyEvent] = []
-        if retries == 0 and not row["payload"]:
+        payload = row["payload"] or {}
+        if retries == 0 and "incident" not in payload:
             incident = beside(self.ids, row["id"])
-            changes["payload"] = {"incident": incident}
+            changes["payload"] = {**payload, "incident": incident}
             more = [incident_opened(row, incident, command.message, command.failed_activity, log)]
         facts = start_job_facts(row)
         due_ms = facts.pop("due_ms")
@@ -759,6 +937,8 @@ class Node:
         await self._write([RowChange(JOB, Change.UPDATE, changes)], events=events, jobs=checks)
 
     async def _start_retry_due(self, row: Row, now_ms: int) -> int | None:
+        if row["kind"] in BATCH_KINDS:
+            return None
         try:
             definition = await self._definitions.load(row["definition_id"])
         except Refused as error:
@@ -772,28 +952,37 @@ class Node:
         row = await self._start_job(command.job)
         key = {"shard": row["shard"], "id": row["id"]}
         now_ms = self.clock.now_ms()
+        if isinstance(command, c.DeleteJob) and row["kind"] in _OUTSIDE:
+            await self._write([RowChange(JOB, Change.DELETE, key)], events=self._logged_job(command, row, "Delete", {}))
+            return
         if isinstance(command, c.DeleteJob):
-            _require_timer(row)
+            if row["kind"] not in BATCH_KINDS:
+                _require_timer(row)
             event = JobDeleted(
                 job=row["id"], log=beside(self.ids, row["id"]), retries=row["retries"], **start_job_facts(row)
             )
             events = [start_job_events(row, event, now_ms, *incident_closed(row, resolved=False))]
-            await self._write([RowChange(JOB, Change.DELETE, key)], events=events)
+            await self._write(
+                [RowChange(JOB, Change.DELETE, key)], events=[*events, *self._logged_job(command, row, "Delete", {})]
+            )
             return
         incidents: list[AnyEvent] = []
+        operation = "RecalculateDueDate"
         if isinstance(command, c.ChangeJob):
+            operation = command.operation
             known = {name: value for name, value in command.changes.items() if name in _CHANGEABLE}
             if known.keys() != command.changes.keys():
                 raise NotValid(f"A job has no attribute {', '.join(command.changes.keys() - known.keys())}")
             values = known
             retries = known.get("retries")
+            payload = row["payload"] or {}
             if retries is not None and retries > 0:
                 incidents = incident_closed(row, resolved=True)
-                values = {**known, "payload": None}
-            elif retries == 0 and not row["payload"] and row["kind"] != ACTIVATE:
+                values = {**known, "payload": {k: v for k, v in payload.items() if k != "incident"} or None}
+            elif retries == 0 and "incident" not in payload and row["kind"] not in _OUTSIDE:
                 incident = beside(self.ids, row["id"])
                 incidents = [incident_opened(row, incident, row["message"])]
-                values = {**known, "payload": {"incident": incident}}
+                values = {**known, "payload": {**payload, "incident": incident}}
         else:
             _require_timer(row)
             definition = await self._definitions.load(row["definition_id"])
@@ -802,13 +991,19 @@ class Node:
             since_ms = row["created_ms"] if command.creation_date_based else now_ms
             values = {"due_ms": start_due(trigger, since_ms)[0]}
         try:
+            events = [start_job_events(row, incidents[0], now_ms)] if incidents else []
             await self._write(
                 [RowChange(JOB, Change.UPDATE, {**key, **values})],
-                events=[start_job_events(row, incidents[0], now_ms)] if incidents else (),
+                events=[*events, *self._logged_job(command, row, operation, values)],
                 jobs=[JobCheck(row["id"])],
             )
         except JobLost:
             raise NotFound(f"No job found with id '{command.job}'", job=command.job) from None
+
+    def _logged_job(
+        self, command: c.Command, row: Row, operation: str, values: Mapping[str, Any]
+    ) -> Sequence[InstanceEvents]:
+        return self._logged(command.user, start_job_operation(row, operation, values)) if command.logged else ()
 
     # ------------------------------------------------------------------------------------------ how it is
 
@@ -844,6 +1039,13 @@ class Node:
             "workers_waiting": self._fetching.waiting,
         }
 
+    async def measure(self) -> Sequence[Measured]:
+        """See `Engine.measure`."""
+        return await self._readings.take()
+
+
+_OUTSIDE = SUSPENSIONS | {CLEANUP}
+"""Kinds of jobs that belong to no process: they have neither log nor incident."""
 
 _CHANGEABLE = frozenset({"retries", "due_ms", "priority", "suspended"})
 

@@ -138,6 +138,7 @@ _FREE_TEXT: dict[type[Any], Fields] = {
     e.JobCreated: ("due_ms", "priority", "payload"),
     e.IncidentOpened: ("message",),
     e.ExternalTaskFailed: ("error_message", "error_details"),
+    e.DecisionEvaluated: ("inputs", "outputs"),
 }
 """Events whose text a model's expressions can make: the fields to look at."""
 

@@ -1,18 +1,33 @@
 """What a node offers to those above it (`api`, `cli`, `embedded`): commands in, rows out."""
 
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Protocol
 
 import msgspec
 
 from penstock.base.clock import Clock
 from penstock.base.ids import Ids
+from penstock.dmn.camunda.results import DecisionResult
 from penstock.engine.commands import Command
 from penstock.engine.definition import Definition
 from penstock.engine.state import Instance
+from penstock.expr.values import TypedValue
+from penstock.identity.changes import MakeChanges, Operation
 from penstock.model.findings import Finding
+from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.telemetry.catalogue import Measured
+from penstock.runtime.telemetry.counters import Counters
 from penstock.store.protocol import Fetch, Row
 from penstock.store.query import Group, Query
+
+
+class Authentication(StrEnum):
+    """How REST clients say who they are."""
+
+    NONE = "none"
+    BASIC = "basic"
+    """User and password of a stored user with each request."""
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +51,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How long a job belongs to the node that runs it; after that another node may run it."""
     jobs_at_once: int = 32
     """Jobs that one node runs at the same time."""
+    batch_jobs_per_seed: int = 100
+    """How many execution jobs one seed job of a batch makes (Camunda 7 `batchJobsPerSeed`)."""
+    invocations_per_batch_job: int = 1
+    """To how many things one execution job of a batch does its work, in one unit (Camunda 7 `invocationsPerBatchJob`)."""
+    batch_poll_ms: int = 30_000
+    """How often a batch looks whether all its jobs are done (Camunda 7 `batchPollTime`)."""
     script_time_limit_ms: int = 5_000
     """How long one script may run."""
     history_time_to_live_days: int | None = 180
@@ -43,6 +64,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     projector_process: bool = True
     """Whether the views are projected by a process of their own (PostgreSQL only), so that queries and history take no
     time from the processing of requests. Without it, or when it has died, the node does so itself."""
+    authentication: Authentication = Authentication.NONE
+    """Whether REST clients must say who they are: none or basic. Create the first user before you turn it on."""
+    authorization_check: bool = False
+    """Whether `GET /authorization/check` answers by the stored authorizations; without it everything is allowed. Resources
+    do not enforce them yet."""
+    log_operations_without_user: bool = False
+    """Whether the operation log also has what was done without authentication (Camunda 7
+    `restrictUserOperationLogToAuthenticatedUsers`, the other way round)."""
+    tracing: bool = False
+    """Whether units of work and external tasks are spans of OpenTelemetry. A server sends them where OpenTelemetry's own
+    variables say (`OTEL_EXPORTER_OTLP_ENDPOINT`, …) and needs the extra `penstock[otel]`."""
     profile: str | None = None
     pending_units_max: int = 10_000
     """Units that may wait for their commit; more are refused with 503 and `Retry-After`."""
@@ -71,10 +103,13 @@ class Deploy(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Deployed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a deployment has made: its row, the new rows of `process_definition`, warnings per resource."""
+    """What a deployment has made: its row, the new rows of `process_definition`, `decision_definition` and
+    `decision_requirements_definition`, warnings per resource."""
 
     deployment: Row
     process_definitions: Sequence[Row] = ()
+    decision_definitions: Sequence[Row] = ()
+    decision_requirements_definitions: Sequence[Row] = ()
     warnings: Mapping[str, Sequence[Finding]] = {}
 
 
@@ -84,6 +119,7 @@ class Engine(Protocol):
     clock: Clock
     ids: Ids
     settings: Settings
+    counters: Counters
 
     async def execute(self, command: Command, *, idempotency_key: str | None = None) -> Any:
         """Runs one unit of work; returns when it is durable.
@@ -110,38 +146,82 @@ class Engine(Protocol):
         refused while instances run. Raises NotFound."""
         ...
 
-    async def delete_definition(self, definition: str, *, cascade: bool) -> None:
+    async def delete_definition(self, definition: str, *, cascade: bool, user: str | None = None) -> None:
         """Deletes one process definition (as above)."""
         ...
 
-    async def suspend_definition(self, definitions: Sequence[str], suspended: bool, *, include_instances: bool) -> None:
+    async def suspend_definition(
+        self, definitions: Sequence[str], suspended: bool, *, include_instances: bool, user: str | None = None
+    ) -> None:
         """Suspends or activates definitions, with their running instances if asked."""
         ...
 
     async def suspend_job_definition(
-        self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool
+        self, job_definitions: Sequence[str], suspended: bool, *, include_jobs: bool, user: str | None = None
     ) -> None:
         """Suspends or activates job definitions, with their jobs if asked."""
         ...
 
-    async def set_history_time_to_live(self, definition: str, days: int | None) -> None:
+    async def set_history_time_to_live(self, definition: str, days: int | None, *, user: str | None = None) -> None:
         """Sets for how many days the history of a definition's instances is kept after their end; None: for ever.
         Raises NotFound."""
         ...
 
     async def set_job_definition_priority(
-        self, job_definition: str, priority: int | None, *, include_jobs: bool
+        self, job_definition: str, priority: int | None, *, include_jobs: bool, user: str | None = None
     ) -> None:
         """Sets the priority that new jobs of a job definition get, and with `include_jobs` those that exist; None: what
         the model says, for new jobs only. Raises NotFound, BadUserRequest."""
         ...
 
-    async def delete_history(self, instances: Sequence[str]) -> None:
+    async def execute_together(
+        self, commands: Sequence[Command], operation: Operation | None = None, *, user: str | None = None
+    ) -> None:
+        """Runs several commands as one unit of work: all, or none. `operation`: what the operation log says of them."""
+        ...
+
+    async def create_batch(self, new: NewBatch, operation: Operation | None = None) -> Row:
+        """Makes a batch, whose jobs do their work later; `operation`: what the operation log says of it. Returns its
+        row of `batch`."""
+        ...
+
+    async def suspend_batch(self, batch: str, suspended: bool, *, user: str | None = None) -> None:
+        """Suspends or activates a batch with its jobs. Raises BadUserRequest when there is none."""
+        ...
+
+    async def delete_batch(self, batch: str, *, cascade: bool, user: str | None = None) -> None:
+        """Deletes a batch with its jobs; history keeps it as ended unless `cascade`. Raises BadUserRequest."""
+        ...
+
+    async def delete_history_batch(self, batch: str, *, user: str | None = None) -> None:
+        """Deletes an ended batch from history. Raises BadUserRequest."""
+        ...
+
+    async def delete_history(self, instances: Sequence[str], *, user: str | None = None) -> None:
         """Deletes ended instances from history."""
+        ...
+
+    async def administer(self, make: MakeChanges, *, user: str | None = None) -> Any:
+        """Commits a change of users, groups, tenants, authorizations or filters, with its entries in the operation log;
+        returns its result. `make` is called again when others have changed something meanwhile."""
         ...
 
     async def definition(self, definition: str) -> Definition:
         """The compiled definition with this id. Raises NotFound."""
+        ...
+
+    async def evaluate_decision(
+        self, decision: str, variables: Mapping[str, TypedValue], *, user: str | None = None
+    ) -> DecisionResult:
+        """Evaluates a decision on its own; returns when its history is durable. Raises NotFound, Failure."""
+        ...
+
+    async def latest_decision(self, key: str, tenant: str | None) -> str | None:
+        """Id of the newest decision definition of `key` for exactly this tenant."""
+        ...
+
+    async def set_decision_time_to_live(self, decision: str, days: int | None, *, user: str | None = None) -> None:
+        """Sets for how many days the history of a decision's evaluations is kept; None: for ever. Raises NotFound."""
         ...
 
     async def latest(self, key: str, tenant: str | None) -> str | None:
@@ -183,11 +263,20 @@ class Engine(Protocol):
         Returns rows of `external_task`."""
         ...
 
+    async def note_seen_results(self, seen: Mapping[str, Any]) -> None:
+        """Keeps with each external task (id) which versions of results documents its worker was given
+        (`base.task_results.Seen` by name), None for none; to be done before the worker has its answer."""
+        ...
+
+    def give_back(self, rows: Sequence[Row]) -> None:
+        """Unlocks fetched tasks whose worker has left before it could be told."""
+        ...
+
     async def lock_external_task(self, external_task: str, worker: str, duration_ms: int) -> None:
         """`POST /external-task/{id}/lock`. Raises NotFound, BadRequest."""
         ...
 
-    async def unlock_external_task(self, external_task: str) -> None:
+    async def unlock_external_task(self, external_task: str, *, user: str | None = None) -> None:
         """`POST /external-task/{id}/unlock`."""
         ...
 
@@ -201,4 +290,8 @@ class Engine(Protocol):
 
     def metrics(self) -> Mapping[str, float]:
         """Counters of this node."""
+        ...
+
+    async def measure(self) -> Sequence[Measured]:
+        """Every metric of `runtime.telemetry.catalogue` with its values; what comes from the store is a few seconds old."""
         ...

@@ -5,6 +5,7 @@ appear. The columns of a lease (worker and expiry, owner and expiry) are the sto
 event says so (a failure gives the lease back).
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from penstock.base.ids import shard_of
@@ -19,7 +20,7 @@ EXTERNAL_TASK, JOB, SUBSCRIPTION, USER_TASK = "external_task", "job", "event_sub
 class Touched:
     """What a unit did to the ready rows of one instance: ids per table with the columns that changed."""
 
-    __slots__ = ("business_key", "created", "gone", "moved", "patches", "suspended")
+    __slots__ = ("business_key", "created", "gone", "migrated", "moved", "patches", "suspended")
 
     def __init__(self) -> None:
         self.created: dict[tuple[str, str], dict[str, Any]] = {}
@@ -28,6 +29,7 @@ class Touched:
         self.moved: dict[str, None] = {}
         self.suspended = False
         self.business_key = False
+        self.migrated = False
 
     def create(self, table: str, id: str, extra: dict[str, Any]) -> None:
         self.created[table, id] = extra
@@ -80,10 +82,26 @@ def _changes(touched: Touched, instance: Instance, definition: Definition | None
         changes.append(
             UpdateWhere(EXTERNAL_TASK, "instance_id", (instance.id,), {"business_key": instance.business_key})
         )
+    if touched.migrated and not instance.ended:
+        changes += _migrated_rows(instance, definition)
     if touched.suspended and not instance.ended:
         for table in (EXTERNAL_TASK, JOB):
             changes.append(UpdateWhere(table, "instance_id", (instance.id,), {"suspended": instance.suspended}))
     return changes
+
+
+def _migrated_rows(instance: Instance, definition: Definition | None) -> Iterator[AnyChange]:
+    """Everything that waits belongs to the new definition; which activity, its own event has said."""
+    assert definition is not None
+    common = {"definition_id": definition.id, "definition_key": definition.key}
+    more: dict[str, dict[str, Any]] = {
+        EXTERNAL_TASK: {**common, "version_tag": definition.process.version_tag},
+        JOB: {**common, "deployment_id": definition.deployment_id},
+        SUBSCRIPTION: common,
+        USER_TASK: {"definition_id": definition.id},
+    }
+    for table, values in more.items():
+        yield UpdateWhere(table, "instance_id", (instance.id,), values)
 
 
 def _follow_moves(touched: Touched, instance: Instance) -> None:
@@ -276,6 +294,29 @@ def _expanded(t: Touched, v: e.ExecutionExpanded, _: e.InstanceEvents) -> None:
     t.moved[v.scope] = None
 
 
+def _attached(t: Touched, v: e.PathAttached, _: e.InstanceEvents) -> None:
+    t.moved[v.into] = None
+
+
+def _migrated(t: Touched, v: e.InstanceMigrated, _: e.InstanceEvents) -> None:
+    t.migrated = True
+
+
+def _job_migrated(t: Touched, v: e.JobMigrated, _: e.InstanceEvents) -> None:
+    values: dict[str, Any] = {"activity_id": v.activity, "job_definition_id": v.job_definition, "flow": v.flow}
+    if v.updated:
+        values |= {"due_ms": v.due_ms, "cycle": v.cycle}
+    t.patch(JOB, v.job, values)
+
+
+def _subscription_migrated(t: Touched, v: e.SubscriptionMigrated, _: e.InstanceEvents) -> None:
+    t.patch(SUBSCRIPTION, v.subscription, {"activity_id": v.activity, "execution_id": v.execution, "name": v.name})
+
+
+def _external_migrated(t: Touched, v: e.ExternalTaskMigrated, _: e.InstanceEvents) -> None:
+    t.patch(EXTERNAL_TASK, v.external_task, {"activity_id": v.activity})
+
+
 def _suspended(t: Touched, v: e.SuspensionSet, _: e.InstanceEvents) -> None:
     t.suspended = True
 
@@ -302,6 +343,11 @@ _READERS: dict[type[Any], Any] = {
     e.TaskEnded: _task_ended,
     e.ExecutionFolded: _folded,
     e.ExecutionExpanded: _expanded,
+    e.PathAttached: _attached,
+    e.InstanceMigrated: _migrated,
+    e.JobMigrated: _job_migrated,
+    e.SubscriptionMigrated: _subscription_migrated,
+    e.ExternalTaskMigrated: _external_migrated,
     e.SuspensionSet: _suspended,
     e.BusinessKeySet: _business_key,
 }

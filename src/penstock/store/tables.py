@@ -83,7 +83,9 @@ READY = (
         Sort.READY,
         _OF_INSTANCE
         + " execution_id activity_id activity_instance_id version_tag topic priority:int retries:int error_message"
-        " error_details worker_id lock_expires_ms:int suspended:bool business_key created_ms:int properties:json",
+        " error_details worker_id lock_expires_ms:int suspended:bool business_key created_ms:int properties:json"
+        # Of the lease: the versions of results documents that the worker was given (`base.task_results.Seen` by name).
+        " seen_results:json",
         Index(("topic", "priority", "created_ms"), descending=("priority",)),
         Index(("topic", "created_ms")),
         Index(("instance_id",)),
@@ -100,6 +102,8 @@ READY = (
         Index(("lease_expires_ms",), where_not_null="lease_owner"),
         Index(("instance_id",)),
         Index(("definition_id",)),
+        # Of batches and start timers only: other jobs are never looked for by it, and should not pay for it.
+        Index(("job_definition_id",), where_null="instance_id"),
     ),
     _instance_table(
         "event_subscription",
@@ -147,7 +151,74 @@ ORDINARY = (
         ("id",),
         (Index(("definition_id",)), Index(("deployment_id",))),
     ),
+    Table(
+        "decision_definition",
+        Sort.ORDINARY,
+        _columns(
+            "id key version:int name category deployment_id resource_name diagram_name tenant_id version_tag"
+            " history_time_to_live:int requirements_id requirements_key deployed_ms:int latest:bool"
+        ),
+        ("id",),
+        (Index(("key", "version")), Index(("deployment_id",))),
+    ),
+    Table(
+        "decision_requirements_definition",
+        Sort.ORDINARY,
+        _columns(
+            "id key version:int name category deployment_id resource_name diagram_name tenant_id deployed_ms:int latest:bool"
+        ),
+        ("id",),
+        (Index(("key", "version")), Index(("deployment_id",))),
+    ),
+    Table(
+        "batch",
+        Sort.ORDINARY,
+        _columns(
+            "id type total_jobs:int jobs_created:int jobs_per_seed:int invocations_per_job:int seed_job_definition_id"
+            " monitor_job_definition_id job_definition_id configuration:bytes suspended:bool tenant_id user_id"
+            " started_ms:int execution_started_ms:int ended_ms:int removal_ms:int"
+        ),
+        ("id",),
+        (Index(("type",)),),
+    ),
+    Table(
+        "batch_part",
+        Sort.ORDINARY,
+        _columns("id batch_id number:int ids:json"),
+        ("id",),
+        (Index(("batch_id",)),),
+    ),
     Table("setting", Sort.ORDINARY, _columns("name value:json"), ("name",)),
+    Table(
+        "identity_user",
+        Sort.ORDINARY,
+        _columns("id first_name last_name email password attempts:int lock_expires_ms:int"),
+        ("id",),
+    ),
+    Table("identity_group", Sort.ORDINARY, _columns("id name type"), ("id",)),
+    Table("identity_tenant", Sort.ORDINARY, _columns("id name"), ("id",)),
+    Table(
+        "group_member",
+        Sort.ORDINARY,
+        _columns("id user_id group_id"),
+        ("id",),
+        (Index(("user_id",)), Index(("group_id",))),
+    ),
+    Table(
+        "tenant_member",
+        Sort.ORDINARY,
+        _columns("id tenant_id user_id group_id"),
+        ("id",),
+        (Index(("tenant_id",)), Index(("user_id",)), Index(("group_id",))),
+    ),
+    Table(
+        "identity_authorization",
+        Sort.ORDINARY,
+        _columns("id type:int user_id group_id resource_type:int resource_id permissions:int removal_ms:int root_id"),
+        ("id",),
+        (Index(("user_id",)), Index(("group_id",)), Index(("resource_type", "resource_id"))),
+    ),
+    Table("saved_filter", Sort.ORDINARY, _columns("id resource_type name owner query:json properties:json"), ("id",)),
 )
 
 VIEWS = (
@@ -255,6 +326,50 @@ VIEWS = (
         " external_task_id execution_id job_definition_id deployment_id batch_id annotation occurred_ms:int removal_ms:int",
         Index(("instance_id",)),
         Index(("deployment_id",), where_not_null="deployment_id"),
+        Index(("operation_id",)),
+    ),
+    _instance_table(
+        "decision_instance",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " decision_id decision_key decision_name requirements_id requirements_key root_decision_instance_id activity_id"
+        " activity_instance_id evaluated_ms:int collected:real user_id removal_ms:int sequence:int",
+        Index(("instance_id",)),
+        Index(("id",)),
+        Index(("decision_id",)),
+        Index(("root_decision_instance_id",), where_not_null="root_decision_instance_id"),
+        Index(("evaluated_ms",), sorts=True),
+    ),
+    _instance_table(
+        "decision_input",
+        Sort.VIEW,
+        "root_id instance_id decision_instance_id clause_id clause_name type text_value long_value:int double_value:real"
+        " bytes_value:bytes info:json created_ms:int removal_ms:int sequence:int",
+        Index(("instance_id",)),
+        Index(("decision_instance_id",)),
+    ),
+    _instance_table(
+        "decision_output",
+        Sort.VIEW,
+        "root_id instance_id decision_instance_id clause_id clause_name rule_id rule_order:int variable_name type"
+        " text_value long_value:int double_value:real bytes_value:bytes info:json created_ms:int removal_ms:int sequence:int",
+        Index(("instance_id",)),
+        Index(("decision_instance_id",)),
+    ),
+    _instance_table(
+        "comment",
+        Sort.VIEW,
+        _OF_INSTANCE + " task_id process_instance_id user_id message created_ms:int removal_ms:int",
+        Index(("instance_id",)),
+        Index(("task_id",)),
+    ),
+    _instance_table(
+        "attachment",
+        Sort.VIEW,
+        _OF_INSTANCE
+        + " task_id process_instance_id name description type url content:bytes created_ms:int removal_ms:int",
+        Index(("instance_id",)),
+        Index(("task_id",)),
     ),
 )
 

@@ -1199,7 +1199,9 @@ class StoreSuite:
             )
             row = await node.one("external_task", 1)
             assert row is not None and row["seen_results"] == value
-        await store.commit(Batch(stream="", log=None, at_ms=now_ms, rows=[update("external_task", 1, seen_results=seen)]))
+        await store.commit(
+            Batch(stream="", log=None, at_ms=now_ms, rows=[update("external_task", 1, seen_results=seen)])
+        )
         (task,) = await store.fetch_and_lock(_fetch("w", _topic("t")), now_ms)
         assert task["seen_results"] == seen
 

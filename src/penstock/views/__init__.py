@@ -5,6 +5,11 @@ To add a view: a module here with a `VIEW`, and its line below.
 
 from penstock.views import (
     activity_instance,
+    attachment,
+    comment,
+    decision_input,
+    decision_instance,
+    decision_output,
     detail,
     execution,
     external_task_log,
@@ -32,5 +37,10 @@ VIEWS: tuple[View, ...] = (
     external_task_log.VIEW,
     job_log.VIEW,
     operation_log.VIEW,
+    decision_instance.VIEW,
+    decision_input.VIEW,
+    decision_output.VIEW,
+    comment.VIEW,
+    attachment.VIEW,
 )
 """Every view. An event's handlers run in this order."""

@@ -62,6 +62,24 @@ def task_changed(unit: Unit, event: events.TaskChanged, index: int) -> None:
         unit.update(TABLE, event.activity_instance, {"assignee": event.changes["assignee"]})
 
 
+def migrated(unit: Unit, event: events.ActivityMigrated, index: int) -> None:
+    if event.kept:
+        return
+    unit.update(
+        TABLE,
+        event.activity_instance,
+        {
+            "definition_id": unit.common["definition_id"],
+            "definition_key": unit.common["definition_key"],
+            "parent_id": event.parent_activity_instance,
+            "execution_id": event.execution,
+            "activity_id": event.activity,
+            "name": event.name,
+            "type": event.type,
+        },
+    )
+
+
 VIEW = View(
     TABLE,
     {
@@ -70,5 +88,6 @@ VIEW = View(
         events.ActivityUpdated: updated,
         events.TaskCreated: task_created,
         events.TaskChanged: task_changed,
+        events.ActivityMigrated: migrated,
     },
 )

@@ -1,7 +1,7 @@
 """Files and addresses attached to tasks (Camunda 7 `Attachment`)."""
 
 from penstock.engine import events
-from penstock.views.unit import Unit, View, removal_time
+from penstock.views.unit import Unit, View
 
 TABLE = "attachment"
 
@@ -29,5 +29,5 @@ def deleted(unit: Unit, event: events.AttachmentDeleted, index: int) -> None:
 
 VIEW = View(
     TABLE,
-    {events.RemovalTimeSet: removal_time(TABLE), events.AttachmentAdded: added, events.AttachmentDeleted: deleted},
+    {events.AttachmentAdded: added, events.AttachmentDeleted: deleted},
 )

@@ -1,5 +1,6 @@
 """How a variable's value is laid out in columns, for the tables `variable` and `detail`."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from penstock.expr.values import TypedValue
@@ -50,3 +51,23 @@ def value_columns(value: TypedValue) -> dict[str, Any]:
         "bytes_value": content,
         "info": value.info,
     }
+
+
+def typed_value(kind: str | None, row: Mapping[str, Any]) -> TypedValue:
+    """The value of type `kind` that `value_columns` has laid out in a row."""
+    value: Any
+    if kind in ("Integer", "Short", "Long", "Date"):
+        value = row["long_value"]
+    elif kind == "Boolean":
+        value = None if row["long_value"] is None else bool(row["long_value"])
+    elif kind == "Double":
+        value = row["double_value"]
+    elif kind in ("Bytes", "File"):
+        value = row["bytes_value"]
+    elif kind is None or kind == "Null":
+        return TypedValue("Null", None, row["info"])
+    else:
+        value = row["text_value"]
+        if value is None and row["bytes_value"] is not None:
+            value = row["bytes_value"].decode()
+    return TypedValue(kind, value, row["info"])

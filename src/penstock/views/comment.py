@@ -4,7 +4,7 @@
 """
 
 from penstock.engine import events
-from penstock.views.unit import Unit, View, removal_time
+from penstock.views.unit import Unit, View
 
 TABLE = "comment"
 
@@ -37,7 +37,6 @@ def deleted(unit: Unit, event: events.CommentsDeleted, index: int) -> None:
 VIEW = View(
     TABLE,
     {
-        events.RemovalTimeSet: removal_time(TABLE),
         events.CommentAdded: added,
         events.CommentChanged: changed,
         events.CommentsDeleted: deleted,

@@ -1,4 +1,5 @@
-"""Every change of every variable (Camunda 7 `HistoricDetail` of type `variableUpdate`).
+"""Every change of every variable (Camunda 7 `HistoricDetail` of type `variableUpdate`), and the text of the fields of
+submitted forms (`formField`).
 
 Camunda also writes a row, without a value, when a variable is removed by name. All rows of a unit that a person's
 operation caused carry the operation's id.
@@ -13,6 +14,7 @@ from penstock.views.unit import Unit, View
 
 TABLE = "detail"
 VARIABLE_UPDATE = "variableUpdate"
+FORM_FIELD = "formField"
 _NO_VALUE = value_columns(NULL)
 
 
@@ -73,6 +75,33 @@ def removed(unit: Unit, event: events.VariableRemoved, index: int) -> None:
     )
 
 
+def form_submitted(unit: Unit, event: events.FormSubmitted, index: int) -> None:
+    for part, (field, text) in enumerate(event.fields):
+        _row(
+            unit,
+            index,
+            part,
+            {
+                "type": FORM_FIELD,
+                "variable_id": None,
+                "name": field,
+                "variable_type": None,
+                **_NO_VALUE,
+                "text_value": text,
+                "execution_id": event.execution,
+                "task_id": event.task,
+                "activity_instance_id": event.activity_instance,
+                "revision": None,
+                "initial": None,
+            },
+        )
+
+
+def forgotten(unit: Unit, event: events.VariableHistoryDeleted, index: int) -> None:
+    for id in event.details:
+        unit.delete(TABLE, id)
+
+
 def kept(unit: Unit, event: events.ExecutionKept, index: int) -> None:
     for part, (id, name, value) in enumerate(event.variables):
         _kept_variable(unit, event, index, part, id, name, value)
@@ -114,6 +143,8 @@ VIEW = View(
     {
         events.VariableSet: variable_set,
         events.VariableRemoved: removed,
+        events.VariableHistoryDeleted: forgotten,
+        events.FormSubmitted: form_submitted,
         events.ExecutionKept: kept,
         events.OperationLogged: operation_logged,
     },

@@ -82,6 +82,29 @@ def placed(unit: Unit, event: events.ActivityStarted | events.PathPlaced, index:
     unit.places[event.execution] = event.activity
 
 
+def detached(unit: Unit, event: events.PathDetached, index: int) -> None:
+    _insert(unit, event.execution, None, events.ExecutionKind.PATH, event.activity)
+    _reparent(unit, event.children, event.execution)
+    unit.places[event.source] = None
+    unit.places[event.execution] = event.activity
+
+
+def attached(unit: Unit, event: events.PathAttached, index: int) -> None:
+    _remove(unit, event.execution)
+    _reparent(unit, event.children, event.into)
+    unit.places[event.into] = event.activity
+
+
+def migrated(unit: Unit, event: events.InstanceMigrated, index: int) -> None:
+    definition = {name: unit.common[name] for name in ("definition_id", "definition_key")}
+    unit.executions.append(UpdateWhere(TABLE, "instance_id", (unit.instance,), definition))
+
+
+def activity_migrated(unit: Unit, event: events.ActivityMigrated, index: int) -> None:
+    if not event.kept and not event.composite:
+        unit.places[event.execution] = event.activity
+
+
 def suspension_set(unit: Unit, event: events.SuspensionSet, index: int) -> None:
     unit.executions.append(UpdateWhere(TABLE, "instance_id", (unit.instance,), {"suspended": event.suspended}))
 
@@ -116,6 +139,10 @@ VIEW = View(
         events.ExecutionRevived: revived,
         events.ActivityStarted: placed,
         events.PathPlaced: placed,
+        events.PathDetached: detached,
+        events.PathAttached: attached,
+        events.InstanceMigrated: migrated,
+        events.ActivityMigrated: activity_migrated,
         events.SuspensionSet: suspension_set,
         events.BusinessKeySet: business_key_set,
     },

@@ -12,7 +12,7 @@ def link_id(unit: Unit, event: events.IdentityLinkAdded | events.IdentityLinkRem
     """The event's, or one made from what the link says: the same when it is added and when it is removed."""
     if event.link:
         return event.link
-    text = "\0".join((event.task, event.type, event.user or "", event.group or "", "u" if event.user else "g"))
+    text = "\0".join((event.task, event.type or "", event.user or "", event.group or "", "u" if event.user else "g"))
     digits = blake2b(text.encode(), digest_size=16).hexdigest()
     variant = "89ab"[int(digits[16], 16) & 3]
     tail = digits[20:29] + unit.root[-3:]

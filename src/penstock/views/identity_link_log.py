@@ -17,7 +17,7 @@ def _row(
     index: int,
     part: int,
     task: str,
-    type: str,
+    type: str | None,
     operation: str,
     user: str | None,
     group: str | None,

@@ -52,6 +52,24 @@ def expanded(unit: Unit, event: events.ExecutionExpanded, index: int) -> None:
         unit.update(TABLE, incident, {"execution_id": event.execution})
 
 
+def attached(unit: Unit, event: events.PathAttached, index: int) -> None:
+    for incident in event.incidents:
+        unit.update(TABLE, incident, {"execution_id": event.into})
+
+
+def migrated(unit: Unit, event: events.IncidentMigrated, index: int) -> None:
+    unit.update(
+        TABLE,
+        event.incident,
+        {
+            "definition_id": unit.common["definition_id"],
+            "definition_key": unit.common["definition_key"],
+            "activity_id": event.activity,
+            "job_definition_id": event.job_definition,
+        },
+    )
+
+
 VIEW = View(
     TABLE,
     {
@@ -60,6 +78,8 @@ VIEW = View(
         events.IncidentAnnotated: annotated,
         events.ExecutionFolded: folded,
         events.ExecutionExpanded: expanded,
+        events.PathAttached: attached,
+        events.IncidentMigrated: migrated,
     },
     owners=("instance_id", "configuration"),
 )

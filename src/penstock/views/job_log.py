@@ -47,8 +47,8 @@ def _row(
             "state": state,
             "occurred_ms": unit.at_ms,
             "sequence": unit.sequence(index),
-            # The job of a timer start event belongs to no instance.
-            **({"instance_id": None} if kind is events.JobKind.TIMER_START else {}),
+            # Jobs of timer start events and of batches belong to no instance: they are named after themselves.
+            **({"instance_id": None} if event.job == unit.instance else {}),
         },
     )
 

@@ -1,9 +1,13 @@
 """What people and clients did, one row per changed property (Camunda 7 `UserOperationLogEntry`)."""
 
 from penstock.engine import events
+from penstock.store.protocol import UpdateWhere
 from penstock.views.unit import Unit, View, definition_parts
 
 TABLE = "operation_log"
+
+_BEYOND = {"instance_id": None, "root_id": None}
+"""An operation that belongs to no instance: its unit is named after itself, or after the deployment."""
 
 
 def logged(unit: Unit, event: events.OperationLogged, index: int) -> None:
@@ -29,15 +33,23 @@ def logged(unit: Unit, event: events.OperationLogged, index: int) -> None:
                 "task_id": event.task,
                 "job_id": event.job,
                 "external_task_id": event.external_task,
+                "execution_id": event.execution,
                 "job_definition_id": event.job_definition,
                 "deployment_id": event.deployment,
                 "batch_id": event.batch,
                 "annotation": event.annotation,
                 "occurred_ms": unit.at_ms,
-                # An operation on a deployment belongs to no instance.
-                **({"instance_id": None} if event.deployment == unit.instance else {}),
+                **(_BEYOND if unit.instance in (event.operation, event.deployment) else {}),
             },
         )
 
 
-VIEW = View(TABLE, {events.OperationLogged: logged}, owners=("instance_id", "deployment_id"))
+def annotated(unit: Unit, event: events.OperationAnnotated, index: int) -> None:
+    unit.changes.append(UpdateWhere(TABLE, "operation_id", (event.operation,), {"annotation": event.annotation}))
+
+
+VIEW = View(
+    TABLE,
+    {events.OperationLogged: logged, events.OperationAnnotated: annotated},
+    owners=("instance_id", "deployment_id"),
+)

@@ -61,6 +61,24 @@ def business_key_set(unit: Unit, event: events.BusinessKeySet, index: int) -> No
     unit.update(TABLE, unit.instance, {"business_key": event.business_key})
 
 
+def migrated(unit: Unit, event: events.InstanceMigrated, index: int) -> None:
+    key, version = definition_parts(event.definition)
+    unit.update(
+        TABLE,
+        unit.instance,
+        {
+            "definition_id": event.definition,
+            "definition_key": key,
+            "definition_name": event.definition_name,
+            "definition_version": version,
+        },
+    )
+
+
+def removal_time_set(unit: Unit, event: events.RemovalTimeSet, index: int) -> None:
+    unit.update(TABLE, unit.instance, {"removal_ms": event.removal_ms})
+
+
 VIEW = View(
     TABLE,
     {
@@ -68,6 +86,8 @@ VIEW = View(
         events.InstanceEnded: ended,
         events.SuspensionSet: suspension_set,
         events.BusinessKeySet: business_key_set,
+        events.InstanceMigrated: migrated,
+        events.RemovalTimeSet: removal_time_set,
     },
     owners=("id",),
 )

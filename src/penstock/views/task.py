@@ -52,7 +52,7 @@ def created(unit: Unit, event: events.TaskCreated, index: int) -> None:
             "follow_up_ms": event.follow_up_ms,
             "created_ms": unit.at_ms,
             "parent_task_id": event.parent_task,
-            "delegation_state": None,
+            "delegation_state": event.delegation_state,
             "suspended": False,
             "form_key": event.form_key,
             "form_ref": event.form_ref,
@@ -85,6 +85,18 @@ def variable_changed(unit: Unit, event: events.VariableSet | events.VariableRemo
         _touched(unit, event.task)
 
 
+def remarked(
+    unit: Unit,
+    event: events.CommentAdded
+    | events.CommentChanged
+    | events.CommentsDeleted
+    | events.AttachmentAdded
+    | events.AttachmentDeleted,
+    index: int,
+) -> None:
+    _touched(unit, event.task)
+
+
 def ended(unit: Unit, event: events.TaskEnded, index: int) -> None:
     began_ms = unit.at_ms if event.task in unit.new_tasks else event.started_ms
     unit.update(
@@ -110,6 +122,25 @@ def expanded(unit: Unit, event: events.ExecutionExpanded, index: int) -> None:
         unit.update(TABLE, task, {"execution_id": event.execution})
 
 
+def attached(unit: Unit, event: events.PathAttached, index: int) -> None:
+    for task in event.tasks:
+        unit.update(TABLE, task, {"execution_id": event.into})
+
+
+def migrated(unit: Unit, event: events.TaskMigrated, index: int) -> None:
+    unit.update(
+        TABLE,
+        event.task,
+        {
+            "definition_id": unit.common["definition_id"],
+            "definition_key": unit.common["definition_key"],
+            "task_key": event.key,
+            "execution_id": event.execution,
+            "form_key": event.form_key,
+        },
+    )
+
+
 def suspension_set(unit: Unit, event: events.SuspensionSet, index: int) -> None:
     unit.update_all(TABLE, {"suspended": event.suspended})
 
@@ -123,9 +154,16 @@ VIEW = View(
         events.IdentityLinkRemoved: link_changed,
         events.VariableSet: variable_changed,
         events.VariableRemoved: variable_changed,
+        events.CommentAdded: remarked,
+        events.CommentChanged: remarked,
+        events.CommentsDeleted: remarked,
+        events.AttachmentAdded: remarked,
+        events.AttachmentDeleted: remarked,
         events.TaskEnded: ended,
         events.ExecutionFolded: folded,
         events.ExecutionExpanded: expanded,
+        events.PathAttached: attached,
+        events.TaskMigrated: migrated,
         events.SuspensionSet: suspension_set,
     },
 )

@@ -126,6 +126,15 @@ Handler = Callable[[Unit, Any, int], None]
 """Turns one event (and its index in the unit) into row changes."""
 
 
+def removal_time(table: str) -> Handler:
+    """Makes the handler by which all rows that a view has of the instance get its removal time."""
+
+    def handle(unit: Unit, event: Any, index: int) -> None:
+        unit.update_all(table, {"removal_ms": event.removal_ms})
+
+    return handle
+
+
 class View(NamedTuple):
     """A table that is projected from the log.
 

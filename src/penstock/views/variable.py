@@ -45,6 +45,11 @@ def removed(unit: Unit, event: events.VariableRemoved, index: int) -> None:
     unit.update(TABLE, event.variable, {"state": DELETED, "live": False})
 
 
+def forgotten(unit: Unit, event: events.VariableHistoryDeleted, index: int) -> None:
+    for id in event.variables:
+        unit.delete(TABLE, id)
+
+
 def kept(unit: Unit, event: events.ExecutionKept, index: int) -> None:
     """The copies are variables of their own: Camunda's history shows both."""
     for id, name, value in event.variables:
@@ -82,15 +87,29 @@ def expanded(unit: Unit, event: events.ExecutionExpanded, index: int) -> None:
         unit.update(TABLE, id, {"execution_id": event.execution})
 
 
+def attached(unit: Unit, event: events.PathAttached, index: int) -> None:
+    for id in event.variables:
+        unit.update(TABLE, id, {"execution_id": event.into})
+
+
+def migrated(unit: Unit, event: events.VariablesMigrated, index: int) -> None:
+    definition = {name: unit.common[name] for name in ("definition_id", "definition_key")}
+    for id in event.variables:
+        unit.update(TABLE, id, {**definition, "execution_id": event.execution})
+
+
 VIEW = View(
     TABLE,
     {
         events.VariableSet: variable_set,
         events.VariableRemoved: removed,
+        events.VariableHistoryDeleted: forgotten,
         events.ExecutionKept: kept,
         events.ExecutionEnded: scope_ended,
         events.TaskEnded: scope_ended,
         events.ExecutionFolded: folded,
         events.ExecutionExpanded: expanded,
+        events.PathAttached: attached,
+        events.VariablesMigrated: migrated,
     },
 )

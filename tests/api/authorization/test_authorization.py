@@ -4,8 +4,8 @@ from typing import Any
 
 import httpx
 from calls import ok, refused, user
+from real_node import rest_client
 
-from conftest import rest_client
 from penstock.runtime.protocol import Authentication, Settings
 
 PASSWORD = "secret-Password1!"

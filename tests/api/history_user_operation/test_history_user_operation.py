@@ -2,8 +2,8 @@
 
 import httpx
 from calls import deployed, ok, refused, started, task_of, user
+from real_node import rest_client
 
-from conftest import rest_client
 from penstock.runtime.protocol import Settings
 
 _HEAD = b"""<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"

@@ -98,8 +98,8 @@ class SetRetries(Body):
     """`SetRetriesForExternalTasksDto`."""
 
     retries: Int | None = None
-    external_task_ids: list[str] | None = None
-    process_instance_ids: list[str] | None = None
+    external_task_ids: list[str | None] | None = None
+    process_instance_ids: list[str | None] | None = None
     external_task_query: dict[str, Any] | None = None
     process_instance_query: dict[str, Any] | None = None
     historic_process_instance_query: dict[str, Any] | None = None

@@ -5,10 +5,11 @@ from typing import Any
 
 from penstock.api import live, problems, values
 from penstock.api.dto import SPAN_MS_MAX
-from penstock.api.external_task import dto
-from penstock.api.http import Request
+from penstock.api.external_task import dto, results
+from penstock.api.http import Request, Response, json
 from penstock.api.querying import VariableCondition, variable_term
 from penstock.engine.state import Instance
+from penstock.expr.values import TypedValue
 from penstock.store.protocol import Fetch, Row, TopicFetch
 from penstock.store.query import Query, Term, eq
 
@@ -37,9 +38,28 @@ async def fetch_and_lock(request: Request) -> Any:
         if not isinstance(found, list):
             return found
         rows = found
+    try:
+        return await _answer(request, rows, topics)
+    except BaseException:
+        request.engine.give_back(rows)
+        raise
+
+
+async def _answer(request: Request, rows: Sequence[Row], topics: Sequence[dto.Topic]) -> Response:
+    """The locked tasks. If the worker has left, they are given back."""
     by_topic = {topic.topic_name: topic for topic in topics}
     instances = await request.engine.instances([row["instance_id"] for row in rows])
-    return [_locked(row, by_topic[row["topic"]], instances.get(row["instance_id"])) for row in rows]
+    given = [(row, _variables(by_topic[row["topic"]], row, instances.get(row["instance_id"]))) for row in rows]
+    body = [
+        _locked(row, by_topic[row["topic"]], variables, instances.get(row["instance_id"])) for row, variables in given
+    ]
+    seen = results.changed(given)
+    if seen:
+        await request.engine.note_seen_results(seen)
+    answer = json(body)
+    answer.headers = results.HEADERS
+    answer.unsent = lambda: request.engine.give_back(rows)
+    return answer
 
 
 def _checked(body: dto.FetchAndLock) -> tuple[Sequence[dto.Topic], Fetch]:
@@ -126,13 +146,27 @@ async def _candidates(request: Request, topic: dto.Topic) -> list[str] | None:
     return list(dict.fromkeys(row["instance_id"] for row in rows))
 
 
-def _locked(row: Row, topic: dto.Topic, instance: Instance | None) -> dict[str, Any]:
+def _variables(topic: dto.Topic, row: Row, instance: Instance | None) -> dict[str, TypedValue]:
+    """The variables that the worker asked for."""
     wanted = topic.variables
-    found: dict[str, Any] = {}
-    if instance is not None and (wanted is None or wanted):
-        visible = (live.local if topic.local_variables else live.visible)(instance, row["execution_id"])
-        if wanted is not None:
-            visible = {name: visible[name] for name in wanted if name in visible}
-        found = values.write_all(visible, deserialize=bool(topic.deserialize_values))
-    properties = row["properties"] if topic.include_extension_properties else None
-    return dto.locked(row, found, properties or {})
+    if instance is None or (wanted is not None and not wanted):
+        return {}
+    visible = (live.local if topic.local_variables else live.visible)(instance, row["execution_id"])
+    if wanted is None:
+        return visible
+    return {name: visible[name] for name in wanted if name in visible}
+
+
+def _locked(row: Row, topic: dto.Topic, variables: dict[str, TypedValue], instance: Instance | None) -> dict[str, Any]:
+    properties: dict[str, str] = {}
+    if topic.include_extension_properties:
+        properties = {**_traceparent(row, instance), **(row["properties"] or {})}
+    written = values.write_all(variables, deserialize=bool(topic.deserialize_values))
+    return dto.locked(row, written, properties)
+
+
+def _traceparent(row: Row, instance: Instance | None) -> dict[str, str]:
+    """The span that a worker's own goes on from, where the node traces: the one place in Camunda's answer that every
+    client hands through (the model's own property of that name wins)."""
+    task = instance.external_tasks.get(row["id"]) if instance is not None else None
+    return {"traceparent": task.trace} if task is not None and task.trace is not None else {}

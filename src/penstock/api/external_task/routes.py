@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from penstock.api import problems, values
+from penstock.api import batches, problems, values
 from penstock.api.dto import SPAN_MS_MAX
-from penstock.api.external_task import dto
+from penstock.api.external_task import dto, results
 from penstock.api.external_task.fetch import fetch_and_lock
 from penstock.api.external_task.query import RETRIES_LEFT, SELECTION
 from penstock.api.http import Request, Response, Route
@@ -19,6 +19,7 @@ from penstock.engine.commands import (
     SetExternalTaskRetries,
     ThrowExternalTaskError,
 )
+from penstock.engine.events import JobKind
 from penstock.store.protocol import Row
 from penstock.store.query import AnyOf, Group, Op, Query, Term, Where, is_null
 
@@ -139,6 +140,8 @@ async def complete(request: Request, id: str) -> None:
             worker=_worker(body.worker_id),
             variables=variables,
             local_variables=local,
+            seen_results=await results.seen(request, id, variables, local),
+            append_results=results.appended(body.variables),
             user=request.user,
         )
         await request.engine.execute(command, idempotency_key=request.idempotency_key)
@@ -162,6 +165,8 @@ async def failure(request: Request, id: str) -> None:
             retry_timeout_ms=min(body.retry_timeout or 0, SPAN_MS_MAX),
             variables=variables,
             local_variables=local,
+            seen_results=await results.seen(request, id, variables, local),
+            append_results=results.appended(body.variables),
             user=request.user,
         )
         await request.engine.execute(command, idempotency_key=request.idempotency_key)
@@ -181,6 +186,8 @@ async def bpmn_error(request: Request, id: str) -> None:
             error_code=body.error_code,
             error_message=body.error_message,
             variables=variables,
+            seen_results=await results.seen(request, id, variables),
+            append_results=results.appended(body.variables),
             user=request.user,
         )
         await request.engine.execute(command, idempotency_key=request.idempotency_key)
@@ -214,7 +221,7 @@ async def lock(request: Request, id: str) -> None:
 async def unlock(request: Request, id: str) -> None:
     """`POST /external-task/{id}/unlock`: with any body, or none."""
     with _operator_errors(id):
-        await request.engine.unlock_external_task(id)
+        await request.engine.unlock_external_task(id, user=request.user)
 
 
 # ------------------------------------------------------------------------------------------ operators
@@ -250,27 +257,38 @@ async def set_priority(request: Request, id: str) -> None:
         )
 
 
-async def _targets(request: Request, body: dto.SetRetries) -> list[Row]:
-    """The tasks that the ids and queries name, each once. Raises 400, and 404 for an unknown id."""
-    for query in (body.process_instance_query, body.historic_process_instance_query):
-        if query is not None:
-            raise problems.unsupported("Choosing external tasks by a query of process instances")
+async def _ids(request: Request, body: dto.SetRetries) -> list[str]:
+    """The tasks that the ids and queries name, each once; whether those named by id exist is not looked at. Raises
+    400."""
+    if body.external_task_ids is not None and None in body.external_task_ids:
+        raise problems.invalid(400, "External task id cannot be null: externalTaskIds contains null value")
     wheres: list[list[Term]] = []
-    if body.process_instance_ids:
-        wheres.append(list(by_ids(body.process_instance_ids, "instance_id")))
     if body.external_task_query is not None:
         wheres.append(SELECTION.where_of_json(body.external_task_query, request.engine.clock.now_ms()))
-    if not body.external_task_ids and not wheres:
+    instances = await batches.instances(
+        request, body.process_instance_ids, body.process_instance_query, body.historic_process_instance_query
+    )
+    if instances:
+        wheres.append(list(by_ids(instances, "instance_id")))
+    found = dict.fromkeys(id for id in body.external_task_ids or () if id is not None)
+    for where in wheres:
+        rows = await request.engine.rows(Query(TABLE, where, columns=("id",)))
+        found.update((row["id"], None) for row in rows)
+    return list(found)
+
+
+async def _targets(request: Request, body: dto.SetRetries) -> list[Row]:
+    """As `_ids`, with their rows. Raises 400, and 404 for an unknown id."""
+    ids = await _ids(request, body)
+    if not ids:
         raise problems.bad_user_request("externalTaskIds is empty")
-    found: dict[str, Row] = {}
-    for id in body.external_task_ids or ():
+    found: list[Row] = []
+    for id in ids:
         row = await _row(request, id)
         if row is None:
             raise problems.invalid(404, f"Cannot find external task with id {id}: externalTask is null", 0)
-        found[id] = row
-    for where in wheres:
-        found.update((row["id"], row) for row in await request.engine.rows(Query(TABLE, where)))
-    return list(found.values())
+        found.append(row)
+    return found
 
 
 async def set_retries_of_all(request: Request) -> None:
@@ -285,9 +303,21 @@ async def set_retries_of_all(request: Request) -> None:
             await request.engine.execute(command)
 
 
-async def set_retries_async(_request: Request) -> None:
+async def set_retries_async(request: Request) -> Any:
     """`POST /external-task/retries-async`"""
-    raise problems.unsupported("A batch (POST /external-task/retries-async; use PUT /external-task/retries instead)")
+    body = request.body(dto.SetRetries)
+    if body.retries is None:
+        raise problems.invalid(400, "The number of retries cannot be null.")
+    ids = await _ids(request, body)
+    if not ids:
+        raise problems.invalid(400, "externalTaskIds is empty")
+    template = SetExternalTaskRetries(
+        instance="", external_task="", retries=body.retries, user=request.user, logged=False
+    )
+    operation = batches.logged(
+        "SetExternalTaskRetries", len(ids), ("retries", str(body.retries)), entity="ExternalTask"
+    )
+    return await batches.make(request, JobKind.SET_EXTERNAL_TASK_RETRIES, ids, template, operation)
 
 
 ROUTES = (

@@ -1,4 +1,4 @@
-"""`/history/detail`: every change of every variable."""
+"""`/history/detail`: every change of every variable, and the fields of submitted forms."""
 
 from typing import Any
 
@@ -19,10 +19,11 @@ from penstock.api.querying import (
     tenants,
     text,
 )
-from penstock.api.shared_query import any_of, flagged, nothing, one, without_tenant
+from penstock.api.shared_query import any_of, flagged, listed_rows, nothing, one, without_tenant
 from penstock.api.shared_variables import binary
 from penstock.store.protocol import Row
-from penstock.store.query import AnyOf, Op, Order, Query, Where, eq, is_null
+from penstock.store.query import Op, Order, Query, Term, Where, eq, is_null
+from penstock.views.detail import FORM_FIELD, VARIABLE_UPDATE
 
 PATH = "/history/detail"
 
@@ -43,8 +44,8 @@ FILTERS: dict[str, Filter] = {
     "tenantIdIn": tenants(),
     "withoutTenantId": without_tenant(),
     "userOperationId": text("operation_id"),
-    "formFields": flagged(lambda: (AnyOf(()),)),
-    "variableUpdates": flagged(lambda: (eq("type", "variableUpdate"),)),
+    "formFields": flagged(lambda: (eq("type", FORM_FIELD),)),
+    "variableUpdates": flagged(lambda: (eq("type", VARIABLE_UPDATE),)),
     "excludeTaskDetails": flagged(lambda: (is_null("task_id"),)),
     "initial": flag("initial"),
     "occurredBefore": moment("occurred_ms", Op.LE),
@@ -68,11 +69,27 @@ DETAILS = Selection(
 
 
 def detail(row: Row, *, deserialize: bool) -> dict[str, Any]:
-    """`HistoricVariableUpdateDto` of a row of the view `detail`."""
-    in_process = row["definition_id"] is not None
+    """`HistoricVariableUpdateDto` or `HistoricFormFieldDto` of a row of the view `detail`."""
+    if row["type"] == FORM_FIELD:
+        return {**_common(row), "fieldId": row["name"], "fieldValue": row["text_value"]}
     value = values.write(values.stored(row["variable_type"], row), deserialize=deserialize)
     if value["type"] == "Bytes":
         value["value"] = None
+    return {
+        **_common(row),
+        "variableName": row["name"],
+        "variableInstanceId": row["variable_id"],
+        "variableType": value["type"],
+        "value": value["value"],
+        "valueInfo": value["valueInfo"],
+        "initial": row["initial"],
+        "revision": row["revision"],
+        "errorMessage": None,
+    }
+
+
+def _common(row: Row) -> dict[str, Any]:
+    in_process = row["definition_id"] is not None
     return {
         "type": row["type"],
         "id": row["id"],
@@ -91,14 +108,6 @@ def detail(row: Row, *, deserialize: bool) -> dict[str, Any]:
         "time": write(row["occurred_ms"]),
         "removalTime": write(row["removal_ms"]),
         "rootProcessInstanceId": row["root_id"] if in_process else None,
-        "variableName": row["name"],
-        "variableInstanceId": row["variable_id"],
-        "variableType": value["type"],
-        "value": value["value"],
-        "valueInfo": value["valueInfo"],
-        "initial": row["initial"],
-        "revision": row["revision"],
-        "errorMessage": None,
     }
 
 
@@ -109,7 +118,7 @@ def _selected(request: Request) -> Query:
 async def listed(request: Request) -> Any:
     """`GET` and `POST /history/detail`."""
     deserialize = request.flag("deserializeValues", True)
-    return [detail(row, deserialize=deserialize) for row in await request.engine.rows(_selected(request))]
+    return [detail(row, deserialize=deserialize) for row in await listed_rows(request, _selected(request))]
 
 
 async def count(request: Request) -> Any:
@@ -117,8 +126,8 @@ async def count(request: Request) -> Any:
     return await counted(request, _selected(request))
 
 
-async def _row(request: Request, id: str) -> Row:
-    row = await one(request, Query("detail", by_id(id)))
+async def _row(request: Request, id: str, *more: Term) -> Row:
+    row = await one(request, Query("detail", (*by_id(id), *more)))
     if row is None:
         raise problems.invalid(404, f"Historic detail with Id '{id}' does not exist.")
     return row
@@ -131,7 +140,7 @@ async def get(request: Request, id: str) -> Any:
 
 async def data(request: Request, id: str) -> Any:
     """`GET /history/detail/{id}/data`."""
-    row = await _row(request, id)
+    row = await _row(request, id, eq("type", VARIABLE_UPDATE))
     return binary(values.stored(row["variable_type"], row), id)
 
 

@@ -15,7 +15,8 @@ def historic_incident(row: Row) -> dict[str, Any]:
         "processDefinitionId": row["definition_id"],
         "processInstanceId": row["instance_id"],
         "executionId": row["execution_id"],
-        "rootProcessInstanceId": row["root_id"],
+        # What has no instance, a start timer or a batch, is its own root in the log.
+        "rootProcessInstanceId": row["root_id"] if row["instance_id"] is not None else None,
         "createTime": write(row["created_ms"]),
         "endTime": write(row["ended_ms"]),
         "removalTime": write(row["removal_ms"]),

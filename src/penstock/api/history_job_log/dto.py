@@ -3,6 +3,7 @@
 from typing import Any
 
 from penstock.api.dates import write
+from penstock.runtime.batches.kinds import KINDS as BATCH_KINDS
 from penstock.store.protocol import Row
 
 
@@ -30,8 +31,8 @@ def job_log(row: Row) -> dict[str, Any]:
         "deploymentId": row["deployment_id"],
         "tenantId": row["tenant_id"],
         "hostname": None,
-        "rootProcessInstanceId": row["root_id"],
-        "batchId": None,
+        "rootProcessInstanceId": row["root_id"] if row["instance_id"] is not None else None,
+        "batchId": row["job_configuration"] if row["job_type"] in BATCH_KINDS else None,
         "creationLog": state == "created",
         "failureLog": state == "failed",
         "successLog": state == "successful",

@@ -6,7 +6,7 @@ from penstock.api import problems
 from penstock.api.history_job_log.dto import job_log
 from penstock.api.http import Request, Response, Route
 from penstock.api.querying import Filter, Kind, Selection, by_id, identifier, integer, tenants, text
-from penstock.api.shared_query import any_of, exists, flagged, list_routes, nothing, one, without_tenant
+from penstock.api.shared_query import any_of, exists, flagged, list_routes, listed_rows, nothing, one, without_tenant
 from penstock.store.protocol import Row
 from penstock.store.query import Op, Order, Query, Term, eq, one_of
 
@@ -85,7 +85,7 @@ async def stacktrace(request: Request, id: str) -> Any:
     row = await _row(request, id)
     if row is None:
         raise problems.invalid(404, f"No historic job log found with id {id}: historicJobLog is null")
-    return Response(200, (row["stacktrace"] or "").encode(), "text/plain")
+    return Response(200, row["stacktrace"].encode(), "text/plain") if row["stacktrace"] else None
 
 
 async def _with_deployments(request: Request, rows: list[Row]) -> list[dict[str, Any]]:
@@ -102,12 +102,12 @@ async def _with_deployments(request: Request, rows: list[Row]) -> list[dict[str,
 
 async def get_all(request: Request) -> Any:
     """`GET /history/job-log`."""
-    return await _with_deployments(request, await request.engine.rows(JOB_LOGS.get(request)))
+    return await _with_deployments(request, await listed_rows(request, JOB_LOGS.get(request)))
 
 
 async def query(request: Request) -> Any:
     """`POST /history/job-log`."""
-    return await _with_deployments(request, await request.engine.rows(JOB_LOGS.post(request)))
+    return await _with_deployments(request, await listed_rows(request, JOB_LOGS.post(request)))
 
 
 ROUTES: tuple[Route, ...] = (

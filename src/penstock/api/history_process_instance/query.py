@@ -1,6 +1,6 @@
 """What `/history/process-instance` can be asked (Camunda 7 `HistoricProcessInstanceQueryDto`)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from penstock.api import problems
 from penstock.api.querying import (
@@ -26,8 +26,8 @@ from penstock.api.shared_query import (
     nothing,
     without_tenant,
 )
-from penstock.engine.events import InstanceState
-from penstock.store.query import Exists, Op, Order, Term, Where, eq, is_null, not_null, one_of
+from penstock.engine.events import InstanceState, JobKind
+from penstock.store.query import AnyOf, Exists, Op, Order, Term, Where, eq, is_null, not_null, one_of
 
 CALLED = (("shard", "shard"), ("super_instance_id", "id"))
 _STATES = {
@@ -65,6 +65,19 @@ def _ran(table: str, column: str, op: Op, *where: Term) -> Filter:
     return exists(table, OF_INSTANCE, lambda value: (*where, Where(column, op, value)), Kind.DATE)
 
 
+def _standing(value: Sequence[str], _: Context) -> Iterable[Term]:
+    """The instance stands at one of the activities: in it, before or after it as a job, or with an incident there."""
+    if value:
+        at = one_of("activity_id", value)
+        yield AnyOf(
+            (
+                Exists("activity_instance", OF_INSTANCE, (at, is_null("ended_ms"))),
+                Exists("job", OF_INSTANCE, (at, eq("kind", JobKind.ASYNC.value))),
+                Exists("incident", OF_INSTANCE, (at, eq("state", "open"))),
+            )
+        )
+
+
 def _activities(*where: Term) -> Filter:
     return custom(
         Kind.LIST,
@@ -73,8 +86,6 @@ def _activities(*where: Term) -> Filter:
         ),
     )
 
-
-_EXECUTED_JOBS = one_of("state", ("successful", "failed"))
 
 FILTERS: dict[str, Filter] = {
     "processInstanceId": identifier(),
@@ -114,8 +125,8 @@ FILTERS: dict[str, Filter] = {
     "finishedAfter": moment("ended_ms", Op.GE),
     "executedActivityAfter": _ran("activity_instance", "started_ms", Op.GE),
     "executedActivityBefore": _ran("activity_instance", "started_ms", Op.LE),
-    "executedJobAfter": _ran("job_log", "occurred_ms", Op.GE, _EXECUTED_JOBS),
-    "executedJobBefore": _ran("job_log", "occurred_ms", Op.LE, _EXECUTED_JOBS),
+    "executedJobAfter": _ran("job_log", "occurred_ms", Op.GE),
+    "executedJobBefore": _ran("job_log", "occurred_ms", Op.LE),
     "startedBy": text("start_user_id"),
     "superProcessInstanceId": identifier("super_instance_id"),
     "subProcessInstanceId": exists("process_instance", CALLED, by_id),
@@ -124,7 +135,7 @@ FILTERS: dict[str, Filter] = {
     "caseInstanceId": text("case_instance_id"),
     "tenantIdIn": tenants(),
     "withoutTenantId": without_tenant(),
-    "activityIdIn": _activities(),
+    "activityIdIn": custom(Kind.LIST, _standing),
     "executedActivityIdIn": _activities(not_null("ended_ms")),
     "activeActivityIdIn": _activities(is_null("ended_ms")),
     **{name: _state(name, state) for name, state in _STATES.items()},
@@ -143,7 +154,8 @@ HISTORIC_PROCESS_INSTANCES = Selection(
         "definitionName": Order("definition_name"),
         "definitionVersion": Order("definition_version"),
         "businessKey": Order("business_key"),
-        "startTime": Order("started_ms"),
+        # A called instance may begin within the same millisecond: ids sort by creation.
+        "startTime": (Order("started_ms"), Order("id")),
         "endTime": Order("ended_ms"),
         "duration": Order("duration_ms"),
         "tenantId": Order("tenant_id"),

@@ -1,13 +1,11 @@
 """`GET /history/task/report`: how many tasks were finished, and how long they took (Camunda 7 `TaskReportQueryDto`)."""
 
-from datetime import UTC, datetime
 from typing import Any
 
-from penstock.api import dates, problems
+from penstock.api import periods, problems
 from penstock.api.http import Request
 from penstock.store.query import Group, Op, Query, Term, Where, not_null, one_of
 
-_PERIODS = {"month": 1, "quarter": 3}
 _OF_DEFINITION = ("definition_id", "definition_key", "tenant_id")
 
 
@@ -20,24 +18,10 @@ async def report(request: Request) -> Any:
         raise problems.invalid(400, f"Cannot set query parameter 'reportType' to value '{kind}'")
     where: list[Term] = [not_null("ended_ms")]
     for name, op in (("completedBefore", Op.LE), ("completedAfter", Op.GE)):
-        moment = _moment(request, name)
+        moment = periods.moment_of(request, name)
         if moment is not None:
             where.append(Where("ended_ms", op, moment))
     return await (_counts if kind == "count" else _durations)(request, where)
-
-
-def _moment(request: Request, name: str) -> int | None:
-    value = request.text(name)
-    if not value:
-        return None
-    moment = dates.parse(value)
-    if moment is None:
-        raise problems.invalid(
-            400,
-            f"Cannot set query parameter '{name}' to value '{value}': "
-            f'Cannot convert value "{value}" to java type java.util.Date',
-        )
-    return moment
 
 
 async def _counts(request: Request, where: list[Term]) -> Any:
@@ -66,27 +50,7 @@ async def _counts(request: Request, where: list[Term]) -> Any:
 
 
 async def _durations(request: Request, where: list[Term]) -> Any:
-    unit = (request.text("periodUnit") or "").lower()
-    months = _PERIODS.get(unit)
-    if months is None:
-        given = request.text("periodUnit")
-        raise problems.invalid(
-            400,
-            "periodUnit is null" if given is None else f"Cannot set query parameter 'periodUnit' to value '{given}'",
-        )
-    query = Query("task", where, columns=("created_ms", "duration_ms"))
-    periods: dict[int, list[int]] = {}
-    for row in await request.engine.rows(query):
-        if row["duration_ms"] is not None:
-            month = datetime.fromtimestamp(row["created_ms"] / 1000, UTC).month
-            periods.setdefault((month - 1) // months + 1, []).append(row["duration_ms"])
-    return [
-        {
-            "period": period,
-            "periodUnit": unit.upper(),
-            "minimum": min(found),
-            "maximum": max(found),
-            "average": sum(found) // len(found),
-        }
-        for period, found in sorted(periods.items())
-    ]
+    unit = periods.unit_of(request)
+    query = Query("task", (*where, not_null("duration_ms")), columns=("created_ms", "duration_ms"))
+    rows = await request.engine.rows(query)
+    return periods.by_period(((row["created_ms"], row["duration_ms"]) for row in rows), unit)

@@ -1,10 +1,12 @@
 """`/history/task`: open and ended tasks."""
 
 from collections.abc import Iterable
+from typing import Any
 
+from penstock.api import problems
 from penstock.api.history_task.dto import historic_task
 from penstock.api.history_task.report import report
-from penstock.api.http import Route
+from penstock.api.http import Request, Route
 from penstock.api.querying import (
     Context,
     Filter,
@@ -148,4 +150,27 @@ HISTORIC_TASKS = Selection(
 )
 
 
-ROUTES: tuple[Route, ...] = (*list_routes(PATH, HISTORIC_TASKS, historic_task), Route("GET", PATH + "/report", report))
+_CASES = ("caseDefinitionId", "caseInstanceId")
+
+
+def _without_cases(route: Route) -> Route:
+    """Camunda 7 cannot sort by cases either: its query names columns that its database does not have."""
+
+    async def handle(request: Request) -> Any:
+        sorting = request.object().get("sorting") if request.method == "POST" else None
+        criteria = (
+            [each.get("sortBy") for each in sorting if isinstance(each, dict)] if isinstance(sorting, list) else []
+        )
+        if any(criterion in _CASES for criterion in (request.text("sortBy"), *criteria)):
+            raise problems.Problem(
+                500, "ProcessEnginePersistenceException", "Historic tasks cannot be sorted by their case.", 0
+            )
+        return await route.handler(request)
+
+    return Route(route.method, route.path, handle) if route.path == PATH else route
+
+
+ROUTES: tuple[Route, ...] = (
+    *map(_without_cases, list_routes(PATH, HISTORIC_TASKS, historic_task)),
+    Route("GET", PATH + "/report", report),
+)

@@ -4,10 +4,13 @@ from collections.abc import Iterable
 from typing import Any
 
 from penstock.api import problems
+from penstock.api.dto import Body
 from penstock.api.history_user_operation.dto import operation
 from penstock.api.http import Request, Route
 from penstock.api.querying import Context, Filter, Kind, Selection, custom, identifier, moment, text
-from penstock.api.shared_query import any_of, list_routes, nothing
+from penstock.api.shared_query import any_of, list_routes, listed_rows, nothing, one
+from penstock.engine.events import OperationAnnotated
+from penstock.identity.changes import OPERATOR, About, Changes, Operation, Present, Property
 from penstock.store.protocol import Row
 from penstock.store.query import AnyOf, Exists, Op, Order, Query, Term, eq, one_of
 
@@ -51,7 +54,7 @@ OPERATIONS = Selection("operation_log", FILTERS, {"timestamp": Order("occurred_m
 
 async def get_all(request: Request) -> Any:
     """`GET /history/user-operation`."""
-    rows = await request.engine.rows(OPERATIONS.get(request))
+    rows = await listed_rows(request, OPERATIONS.get(request))
     deployments = await _deployments(request, rows)
     return [
         {**operation(row), "deploymentId": row["deployment_id"] or deployments.get(row["definition_id"])}
@@ -68,16 +71,45 @@ async def _deployments(request: Request, rows: list[Row]) -> dict[str | None, st
     return {row["id"]: row["deployment_id"] for row in await request.engine.rows(query)}
 
 
-async def annotate(request: Request, id: str) -> Any:
-    """`PUT /history/user-operation/{operationId}/set-annotation` and `…/clear-annotation`."""
-    if not await request.engine.count(Query("operation_log", (eq("operation_id", id),))):
+class Annotation(Body):
+    """`AnnotationDto`."""
+
+    annotation: str | None = None
+
+
+async def set_annotation(request: Request, id: str) -> None:
+    """`PUT /history/user-operation/{operationId}/set-annotation`."""
+    await _annotate(request, id, request.body(Annotation).annotation, "SetAnnotation")
+
+
+async def clear_annotation(request: Request, id: str) -> None:
+    """`PUT /history/user-operation/{operationId}/clear-annotation`."""
+    await _annotate(request, id, None, "ClearAnnotation")
+
+
+async def _annotate(request: Request, id: str, annotation: str | None, type: str) -> None:
+    entry = await one(request, Query("operation_log", (eq("operation_id", id),), limit=1))
+    if entry is None:
         raise problems.bad_user_request("operation is null")
-    raise problems.unsupported("An annotation of an operation")
+    instance, root = entry["instance_id"] or id, entry["root_id"] or id
+    about = About(instance, root, tenant=entry["tenant_id"])
+    operation = Operation(
+        type=type,
+        entity="OperationLog",
+        category=OPERATOR,
+        properties=(Property("operationId", id),),
+        tenant=entry["tenant_id"],
+    )
+
+    async def make(_: Present) -> Changes:
+        return Changes(operations=[operation], events=[(about, OperationAnnotated(id, annotation))])
+
+    await request.engine.administer(make, user=request.user)
 
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", PATH, get_all),
     *(route for route in list_routes(PATH, OPERATIONS, operation, post=False) if route.path.endswith("/count")),
-    Route("PUT", PATH + "/{id}/set-annotation", annotate),
-    Route("PUT", PATH + "/{id}/clear-annotation", annotate, consumes=None),
+    Route("PUT", PATH + "/{id}/set-annotation", set_annotation),
+    Route("PUT", PATH + "/{id}/clear-annotation", clear_annotation, consumes=None),
 )

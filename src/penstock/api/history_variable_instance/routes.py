@@ -7,6 +7,7 @@ import msgspec
 
 from penstock.api import problems, values
 from penstock.api.dates import write
+from penstock.api.history_variable_instance.forget import forget_variable, forget_variables
 from penstock.api.http import Request, Route
 from penstock.api.querying import (
     Context,
@@ -23,7 +24,7 @@ from penstock.api.querying import (
     text,
     value_term,
 )
-from penstock.api.shared_query import any_of, nothing, one, value_of, without_tenant
+from penstock.api.shared_query import any_of, listed_rows, nothing, one, value_of, without_tenant
 from penstock.api.shared_variables import binary
 from penstock.expr.values import TypedValue
 from penstock.store.protocol import Row
@@ -153,7 +154,7 @@ def _selected(request: Request) -> Query:
 async def listed(request: Request) -> Any:
     """`GET` and `POST /history/variable-instance`."""
     deserialize = request.flag("deserializeValues", True)
-    rows = await request.engine.rows(_selected(request))
+    rows = await listed_rows(request, _selected(request))
     return [historic_variable(row, deserialize=deserialize) for row in rows]
 
 
@@ -165,7 +166,7 @@ async def count(request: Request) -> Any:
 async def _row(request: Request, id: str) -> Row:
     row = await one(request, Query("variable", by_id(id)))
     if row is None:
-        raise problems.invalid(404, f"Variable instance with Id '{id}' does not exist.")
+        raise problems.invalid(404, f"Historic variable instance with Id '{id}' does not exist.")
     return row
 
 
@@ -185,5 +186,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", PATH + "/count", count),
     Route("POST", PATH + "/count", count),
     Route("GET", PATH + "/{id}", get),
+    Route("DELETE", PATH + "/{id}", forget_variable, consumes=None),
+    Route("DELETE", "/history/process-instance/{id}/variable-instances", forget_variables, consumes=None),
     Route("GET", PATH + "/{id}/data", data, produces=None),
 )

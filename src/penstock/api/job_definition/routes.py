@@ -10,8 +10,10 @@ from penstock.api.job.routes import Retries, change, moment
 from penstock.api.job_definition.dto import job_definition
 from penstock.api.querying import Filter, Selection, modifier, tenants, text
 from penstock.api.shared_query import any_of, flagged, list_routes, one, without_tenant
-from penstock.api.shared_suspension import Suspension, of_definition, only_now
+from penstock.api.shared_suspension import Suspension, later, of_definition
 from penstock.base.errors import NotFound
+from penstock.runtime.administration import job_definition_suspended
+from penstock.runtime.suspensions import JOB_DEFINITION, Later, schedule
 from penstock.store.protocol import Row
 from penstock.store.query import Order, Query, Term, eq, not_null
 
@@ -94,20 +96,29 @@ async def set_priority(request: Request, id: str) -> Any:
         raise problems.invalid(400, f"Cannot reset priority for job definition {id} with includeJobs=true")
     if await _found(request, id) is None:
         raise problems.invalid(404, f"Job definition with id '{id}' does not exist: jobDefinition is null")
-    await request.engine.set_job_definition_priority(id, body.priority, include_jobs=body.include_jobs)
+    await request.engine.set_job_definition_priority(
+        id, body.priority, include_jobs=body.include_jobs, user=request.user
+    )
 
 
-async def _suspend(request: Request, ids: Sequence[str], body: Suspension) -> None:
-    if ids:
-        await request.engine.suspend_job_definition(ids, body.suspended, include_jobs=body.include_jobs)
+async def _suspend(request: Request, ids: Sequence[str], body: Suspension, at_ms: int | None) -> None:
+    if ids and at_ms is not None:
+        task = Later(what=JOB_DEFINITION, ids=ids, suspended=body.suspended, include=body.include_jobs)
+        entry = job_definition_suspended(ids, body.suspended)
+        change = schedule(task, at_ms, request.engine.settings.default_retries, entry)
+        await request.engine.administer(change, user=request.user)
+    elif ids:
+        await request.engine.suspend_job_definition(
+            ids, body.suspended, include_jobs=body.include_jobs, user=request.user
+        )
 
 
 async def suspend(request: Request, id: str) -> Any:
     """`PUT /job-definition/{id}/suspended`. One that does not exist is passed over, as in Camunda."""
     body = request.body(Suspension)
-    only_now(body, f"Job Definition with id {id}")
+    at_ms = later(body, f"Job Definition with id {id}")
     if await _found(request, id) is not None:
-        await _suspend(request, [id], body)
+        await _suspend(request, [id], body, at_ms)
 
 
 async def suspend_all(request: Request) -> Any:
@@ -125,10 +136,10 @@ async def suspend_all(request: Request) -> Any:
             f"{word} jobDefinitionId, processDefinitionId or processDefinitionKey should be set to update the suspension "
             "state.",
         )
-    only_now(body, "job definitions")
+    at_ms = later(body, "job definitions")
     terms: tuple[Term, ...] = of_definition(body)
     rows = await request.engine.rows(Query("job_definition", terms, columns=("id",)))
-    await _suspend(request, [row["id"] for row in rows], body)
+    await _suspend(request, [row["id"] for row in rows], body, at_ms)
 
 
 ROUTES: tuple[Route, ...] = (

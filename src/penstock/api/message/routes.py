@@ -1,5 +1,6 @@
 """Camunda 7 `POST /message`: a message finds whom it is for, by what the sender knows."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from penstock.api import live, problems, values
@@ -10,6 +11,7 @@ from penstock.api.subscriptions import Wanted, executions, receivers, starts
 from penstock.base.errors import MismatchingCorrelation, NotFound, NullValue, Refused
 from penstock.engine.commands import StartInstance, TriggerMessage
 from penstock.expr.values import TypedValue
+from penstock.identity.changes import OPERATOR, About, Changes, Operation, Present, Property
 from penstock.store.protocol import Row
 
 _NOBODY = "00000000-0000-0000-0000-000000000000"
@@ -30,13 +32,42 @@ async def correlate(request: Request) -> Any:
             400, "Parameter 'variablesInResultEnabled' cannot be used without 'resultEnabled' set to true."
         )
     wanted, variables, local = _read(body)
+    reached: list[About] = []
     try:
-        results = await _deliver(request, body, wanted, variables, local)
+        results = await _deliver(request, body, wanted, variables, local, reached)
     except MismatchingCorrelation as error:
         if not await _delivered_before(request, wanted):
             raise problems.rest(400, _MISMATCH + error.message) from error
         results = []
+    if body.all and reached:
+        await _log(request, body, reached)
     return results if body.result_enabled else NO_CONTENT
+
+
+async def _log(request: Request, body: dto.Correlation, reached: Sequence[About]) -> None:
+    """One entry of the operation log, whoever the message has reached."""
+    parts = (body.process_variables, body.process_variables_local, body.process_variables_to_triggered_scope)
+    variables = sum(len(part or {}) for part in parts)
+    alone = reached[0] if len(reached) == 1 else None
+    last = Property("processInstanceId", alone.instance) if alone else Property("nrOfInstances", str(len(reached)))
+    operation = Operation(
+        type="CorrelateMessage",
+        entity="ProcessInstance",
+        category=OPERATOR,
+        properties=[
+            Property("messageName", body.message_name),
+            *([Property("nrOfVariables", str(variables))] if variables else []),
+            last,
+        ],
+        definition=reached[0].definition,
+        tenant=reached[0].tenant,
+        about=alone,
+    )
+
+    async def make(_: Present) -> Changes:
+        return Changes(operations=[operation])
+
+    await request.engine.administer(make, user=request.user)
 
 
 async def _delivered_before(request: Request, wanted: Wanted) -> bool:
@@ -78,7 +109,9 @@ async def _deliver(
     wanted: Wanted,
     variables: dict[str, TypedValue],
     local: dict[str, TypedValue],
+    reached: list[About],
 ) -> list[dict[str, Any]]:
+    """The results, one for each receiver; `reached` gets their process instances."""
     found = executions(await receivers(request, wanted))
     definitions: list[Row] = []
     if body.process_instance_id is None and (body.all or not found):
@@ -97,6 +130,7 @@ async def _deliver(
         )
         if await _trigger(request, command, row["id"] if body.all else None):
             results.append(await _execution_result(request, body, row))
+            reached.append(About(row["instance_id"], row["root_id"], row["definition_id"], row["tenant_id"]))
     for row in definitions:
         start = StartInstance(
             definition=row["definition_id"],
@@ -109,6 +143,7 @@ async def _deliver(
             start, idempotency_key=_key(request, row["id"] if body.all else None)
         )
         results.append(await _start_result(request, body, row["definition_id"], instance, wanted.business_key))
+        reached.append(About(instance, instance, row["definition_id"], row["tenant_id"]))
     return results
 
 

@@ -45,7 +45,7 @@ class HistoryTimeToLive(Body):
 class Restart(Body):
     """`RestartProcessInstanceDto`."""
 
-    process_instance_ids: list[str] | None = None
+    process_instance_ids: list[str | None] | None = None
     historic_process_instance_query: dict[str, Any] | None = None
     instructions: list[Instruction] | None = None
     initial_variables: bool | None = None

@@ -1,16 +1,22 @@
 """Camunda 7 `/process-definition`. Every operation on one definition exists by id, by key, and by key and tenant."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from penstock.api import dates, forms, problems, values
-from penstock.api.deployment.routes import media_type
+from penstock.api.deployed_forms import deployed
+from penstock.api.deployment.media import media_type
+from penstock.api.dto import as_text
 from penstock.api.http import Handler, Request, Response, Route, attachment
 from penstock.api.process_definition import dto, statistics
 from penstock.api.process_definition.query import by_key, definition_of, row_of, selected
-from penstock.api.process_definition.start import restart, restart_async, start, start_form, submit_form
+from penstock.api.process_definition.start import restart, restart_async, start, submit_form
 from penstock.api.querying import counted, listed
+from penstock.api.rendered_form import rendered
 from penstock.base.errors import NotFound
+from penstock.engine.definition import Definition
+from penstock.runtime.administration import definition_suspended
+from penstock.runtime.suspensions import PROCESS_DEFINITION, Later, schedule
 from penstock.store.query import Query, Term, eq, is_null
 
 
@@ -32,7 +38,7 @@ async def get(request: Request, id: str) -> Any:
 async def _delete(request: Request, ids: Iterable[str]) -> Response:
     with problems.reported("", problems.engine):
         for id in ids:
-            await request.engine.delete_definition(id, cascade=request.flag("cascade"))
+            await request.engine.delete_definition(id, cascade=request.flag("cascade"), user=request.user)
     return Response(200)
 
 
@@ -69,7 +75,8 @@ async def xml(request: Request, id: str) -> Any:
 
 async def diagram(request: Request, id: str) -> Response | None:
     """`GET /process-definition/{id}/diagram`: the picture that was deployed beside the model; 204 without one."""
-    row = await row_of(request, id)
+    definition = await _must(request, id)
+    row = await row_of(request, definition.id)
     name = row["diagram_name"]
     if not name:
         return None
@@ -78,37 +85,47 @@ async def diagram(request: Request, id: str) -> Response | None:
     return attachment(content, media_type(plain), plain)
 
 
-def _flag(body: dto.Suspension) -> bool:
-    if body.execution_date:
-        if dates.parse(body.execution_date) is None:
-            raise problems.invalid(
-                400,
-                "The suspension state of Process Definition could not be updated due to: "
-                f'Cannot convert value "{body.execution_date}" to java type java.util.Date',
-            )
-        raise problems.unsupported("A suspension at a later 'executionDate'")
-    return bool(body.suspended)
+def _later(body: dto.Suspension) -> int | None:
+    if not body.execution_date:
+        return None
+    at_ms = dates.parse_any(body.execution_date)
+    if at_ms is None:
+        raise problems.invalid(
+            400,
+            "The suspension state of Process Definition could not be updated due to: "
+            f'Invalid format: "{body.execution_date}"',
+        )
+    return at_ms
 
 
 async def suspend(request: Request, id: str) -> None:
     """`PUT /process-definition/{id}/suspended`"""
     body = request.body(dto.Suspension)
-    suspended = _flag(body)
+    at_ms = _later(body)
+    if at_ms is not None:
+        await definition_of(request, id)
     try:
-        await request.engine.suspend_definition(
-            (id,), suspended, include_instances=bool(body.include_process_instances)
-        )
+        await _suspend(request, [id], body, at_ms)
     except NotFound as error:
         raise problems.invalid(404, error.message, 0) from error
 
 
+async def _suspend(request: Request, ids: Sequence[str], body: dto.Suspension, at_ms: int | None) -> None:
+    suspended, include = bool(body.suspended), bool(body.include_process_instances)
+    if at_ms is None:
+        await request.engine.suspend_definition(ids, suspended, include_instances=include, user=request.user)
+        return
+    task = Later(what=PROCESS_DEFINITION, ids=ids, suspended=suspended, include=include)
+    entry = definition_suspended(ids, suspended, include)
+    change = schedule(task, at_ms, request.engine.settings.default_retries, entry)
+    await request.engine.administer(change, user=request.user)
+
+
 async def _suspend_all(request: Request, body: dto.Suspension, where: tuple[Term, ...]) -> None:
-    suspended = _flag(body)
+    at_ms = _later(body)
     rows = await request.engine.rows(Query("process_definition", where, columns=("id",)))
     if rows:
-        await request.engine.suspend_definition(
-            [row["id"] for row in rows], suspended, include_instances=bool(body.include_process_instances)
-        )
+        await _suspend(request, [row["id"] for row in rows], body, at_ms)
 
 
 async def suspend_by_key(request: Request, key: str, tenant: str | None = None) -> None:
@@ -134,40 +151,71 @@ async def history_time_to_live(request: Request, id: str) -> None:
     if days is not None and days < 0:
         raise problems.bad_user_request("historyTimeToLive is not greater than or equal to 0")
     await definition_of(request, id)
-    await request.engine.set_history_time_to_live(id, days)
+    await request.engine.set_history_time_to_live(id, days, user=request.user)
+
+
+async def _must(request: Request, id: str) -> Definition:
+    """The compiled definition. Raises 400 `NotFoundException`, as where Camunda's REST layer catches nothing."""
+    try:
+        return await request.engine.definition(id)
+    except NotFound:
+        raise problems.Problem(400, "NotFoundException", _unknown(id), 0) from None
+
+
+def _unknown(id: str) -> str:
+    return f"no deployed process definition found with id '{id}': processDefinition is null"
 
 
 async def form(request: Request, id: str) -> Any:
     """`GET /process-definition/{id}/startForm`"""
-    spec = start_form(await definition_of(request, id))
+    try:
+        spec = forms.of_start(await _must(request, id))
+    except problems.Problem:
+        raise problems.invalid(400, f"Cannot get start form data for process definition {id}", 0) from None
     return forms.form(spec, f"/process-definition/{id}/rendered-form")
+
+
+async def rendered_form(request: Request, id: str) -> Any:
+    """`GET /process-definition/{id}/rendered-form`"""
+    spec = forms.of_start(await _must(request, id))
+    if not spec.fields or spec.form_key or spec.form_ref:
+        raise problems.invalid(404, f"No matching rendered start form for process definition with the id {id} found.")
+    shown = forms.shown(spec.fields, _start_scope(request))
+    texts = {name: None if value.value is None else as_text(value.value) for name, value in shown.items()}
+    return rendered(spec.fields, texts, spec.business_key_field)
 
 
 async def form_variables(request: Request, id: str) -> Any:
     """`GET /process-definition/{id}/form-variables`"""
-    found = forms.defaults(start_form(await definition_of(request, id)))
+    fields = forms.of_start(await _must(request, id)).fields
     names = request.text("variableNames")
-    if names is not None:
-        wanted = names.split(",")
-        found = {name: value for name, value in found.items() if name in wanted}
+    wanted = None if names is None else names.split(",")
+    found = forms.shown([f for f in fields if wanted is None or f.id in wanted], _start_scope(request))
     return values.write_all(found, deserialize=request.flag("deserializeValues", True))
 
 
+def _start_scope(request: Request) -> forms.Scope:
+    """There are no variables before there is an instance."""
+    return forms.Scope({}, request.engine.clock.now_ms())
+
+
 async def deployed_form(request: Request, id: str) -> Response:
-    """`GET /process-definition/{id}/deployed-start-form`: the file that the form key names, or the form of the reference."""
-    definition = await definition_of(request, id)
-    spec = start_form(definition)
-    name = forms.deployed_name(spec)
-    return attachment(
-        await _resource(request, definition.deployment_id, name),
-        "application/json" if name.endswith(".form") else "application/xhtml+xml",
-        name.rpartition("/")[2],
-    )
+    """`GET /process-definition/{id}/deployed-start-form`"""
+    try:
+        definition = await request.engine.definition(id)
+    except NotFound:
+        raise problems.invalid(404, _unknown(id)) from None
+    spec = forms.of_start(definition)
+    ref = {"key": spec.form_ref, "binding": spec.form_ref_binding, "version": spec.form_ref_version}
+    return await deployed(request.engine, definition, spec.form_key, ref if spec.form_ref else None)
 
 
 async def called_definitions(request: Request, id: str) -> Any:
     """`GET /process-definition/{id}/static-called-process-definitions`: what call activities name without expressions."""
-    definition = await definition_of(request, id)
+    try:
+        definition = await request.engine.definition(id)
+    except NotFound:
+        raise problems.invalid(404, _unknown(id)) from None
     found: dict[str, list[str]] = {}
     for node in definition.process.nodes.values():
         called = node.called
@@ -234,6 +282,7 @@ ROUTES = (
     *_each("PUT", "/history-time-to-live", history_time_to_live),
     *_each("GET", "/startForm", form),
     *_each("GET", "/form-variables", form_variables),
+    *_each("GET", "/rendered-form", rendered_form, produces=None),
     *_each("GET", "/deployed-start-form", deployed_form, produces=None),
     Route("GET", "/process-definition/{id}/static-called-process-definitions", called_definitions),
     Route("POST", "/process-definition/{id}/restart", restart),

@@ -2,16 +2,18 @@
 
 from typing import Any
 
-from penstock.api import forms, instructions, live, problems, values
+from penstock.api import batches, forms, instructions, live, problems, values
 from penstock.api.http import Request
 from penstock.api.process_definition import dto
 from penstock.api.querying import by_id
-from penstock.engine.commands import StartInstance, StartInstruction
+from penstock.engine.commands import StartInstance
 from penstock.engine.definition import Definition
+from penstock.engine.events import JobKind
 from penstock.engine.state import Instance
 from penstock.expr.values import TypedValue
-from penstock.model.graph import FormSpec
-from penstock.store.query import Order, Query, eq, is_null, not_null
+from penstock.runtime.batches.kinds import Restart
+from penstock.runtime.batches.work import restart_of
+from penstock.store.query import Order, Query, eq, is_null
 
 
 async def start(request: Request, id: str) -> Any:
@@ -67,109 +69,81 @@ async def ended_variables(request: Request, instance: str) -> dict[str, TypedVal
     return {row["name"]: values.from_row(row) for row in rows}
 
 
-def start_form(definition: Definition) -> FormSpec | None:
-    """The form of the none start event."""
-    for child in definition.process.children:
-        node = definition.process.nodes[child]
-        if node.kind == "startEvent" and not node.triggers:
-            return node.form
-    return None
-
-
 async def submit_form(request: Request, id: str) -> Any:
     """`POST /process-definition/{id}/submit-form`"""
     body = request.body(dto.SubmitForm)
     with problems.reported(f"Cannot instantiate process definition {id}: "):
         definition = await request.engine.definition(id)
-        spec = start_form(definition)
-        variables = forms.submitted(spec, values.read_all(body.variables))
-        business_key = body.business_key
-        if business_key is None and spec is not None and spec.business_key_field:
-            field = variables.get(spec.business_key_field)
-            business_key = None if field is None or field.value is None else str(field.value)
-        command = StartInstance(definition=id, business_key=business_key, variables=variables, user=request.user)
+        scope = forms.Scope({}, request.engine.clock.now_ms())
+        sent = values.read_all(body.variables)
+        command = StartInstance(
+            definition=id,
+            business_key=body.business_key,
+            variables=forms.submitted(forms.of_start(definition), sent, scope),
+            submitted=forms.texts(sent),
+            user=request.user,
+        )
         instance: str = await request.engine.execute(command, idempotency_key=request.idempotency_key)
     state = await request.engine.committed(instance)
-    return started(request, definition, instance, state, business_key)
+    return started(request, definition, instance, state, body.business_key)
 
 
 async def restart(request: Request, id: str) -> None:
-    """`POST /process-definition/{id}/restart`: ended instances again, each with its last or its first variables."""
+    """`POST /process-definition/{id}/restart`: ended instances again, each with its last or its first variables. All, or
+    none."""
     body = request.body(dto.Restart)
     with problems.reported("", _invalid):
-        steps, targets = await _restart_of(request, id, body)
-        for old in targets:
-            await _restart_one(request, id, body, steps, old)
+        template, targets = await _restart_of(request, id, body)
+        starts = [await restart_of(request.engine, template, old) for old in targets]
+        definition = await request.engine.definition(id)
+        for step in template.start.instructions:
+            for target in (step.activity, step.transition):
+                if target is not None and target not in definition.activities and target not in definition.flows:
+                    raise problems.invalid(
+                        400, f"Element '{target}' does not exist in process {id}: targetElement is null"
+                    )
+        operation = batches.logged("RestartProcessInstance", len(targets), asynchronous=False, definition=id)
+        await request.engine.execute_together(starts, operation, user=request.user)
 
 
-async def restart_async(request: Request, id: str) -> None:
+async def restart_async(request: Request, id: str) -> Any:
     """`POST /process-definition/{id}/restart-async`"""
+    body = request.body(dto.Restart)
     with problems.reported("", _invalid):
-        await _restart_of(request, id, request.body(dto.Restart))
-    raise problems.unsupported("A batch (POST /process-definition/{id}/restart-async; use …/restart instead)")
+        template, targets = await _restart_of(request, id, body)
+    operation = batches.logged("RestartProcessInstance", len(targets), definition=id)
+    definition = await request.engine.definition(id)
+    return await batches.make(request, JobKind.INSTANCE_RESTART, targets, template, operation, tenant=definition.tenant)
 
 
-async def _restart_of(request: Request, id: str, body: dto.Restart) -> tuple[tuple[StartInstruction, ...], list[str]]:
+async def _restart_of(request: Request, id: str, body: dto.Restart) -> tuple[Restart, list[str]]:
     """What to do, and to which ended instances. Raises 400, and 500 without instructions, as Camunda."""
     if body.instructions is None:
         raise problems.engine("A restart needs 'instructions'.", None)
     steps = instructions.read(body.instructions, cancel=False)
-    definition = await request.engine.definition(id)
-    targets = _targets(body)
-    for step in steps:
-        for target in (step.activity, step.transition):
-            if target is not None and target not in definition.activities and target not in definition.flows:
-                raise problems.invalid(400, f"Element '{target}' does not exist in process {id}: targetElement is null")
-    return steps, targets
-
-
-async def _restart_one(
-    request: Request, id: str, body: dto.Restart, steps: tuple[StartInstruction, ...], old: str
-) -> None:
-    where = (*by_id(old), eq("definition_id", id), not_null("ended_ms"))
-    rows = await request.engine.rows(Query("process_instance", where))
-    if not rows:
-        raise problems.invalid(400, "Historic process instance cannot be found: historicProcessInstanceId is null")
-    read = first_variables if body.initial_variables else ended_variables
-    await request.engine.execute(
-        StartInstance(
-            definition=id,
-            business_key=None if body.without_business_key else rows[0]["business_key"],
-            variables=await read(request, old),
-            instructions=steps,
-            skip_custom_listeners=bool(body.skip_custom_listeners),
-            skip_io_mappings=bool(body.skip_io_mappings),
-            user=request.user,
-        )
+    if not steps:
+        raise problems.invalid(400, "Restart instructions cannot be empty: instructions is empty")
+    if body.process_instance_ids is not None and None in body.process_instance_ids:
+        raise problems.invalid(400, "Process instance ids cannot be null: processInstanceIds contains null value")
+    targets = await batches.instances(request, body.process_instance_ids, None, body.historic_process_instance_query)
+    if not targets:
+        raise problems.invalid(400, "processInstanceIds is empty")
+    await request.engine.definition(id)
+    start = StartInstance(
+        definition=id,
+        instructions=steps,
+        skip_custom_listeners=bool(body.skip_custom_listeners),
+        skip_io_mappings=bool(body.skip_io_mappings),
+        user=request.user,
     )
+    template = Restart(
+        start=start,
+        initial_variables=bool(body.initial_variables),
+        without_business_key=bool(body.without_business_key),
+        user=request.user,
+    )
+    return template, targets
 
 
 def _invalid(message: str, _code: int | None) -> problems.Problem:
     return problems.invalid(400, message)
-
-
-def _targets(body: dto.Restart) -> list[str]:
-    found = list(body.process_instance_ids or ())
-    query = body.historic_process_instance_query
-    if query is not None:
-        ids = query.get("processInstanceIds")
-        if not isinstance(ids, list) or set(query) - {"processInstanceIds"}:
-            raise problems.invalid(
-                400, "A restart by query understands 'processInstanceIds' only; send the ids of the instances."
-            )
-        found.extend(str(id) for id in ids)
-    if not found:
-        raise problems.invalid(400, "processInstanceIds is empty")
-    return list(dict.fromkeys(found))
-
-
-async def first_variables(request: Request, instance: str) -> dict[str, TypedValue]:
-    """The variables that an instance was started with, from history."""
-    where = (
-        *by_id(instance, "instance_id"),
-        eq("execution_id", instance),
-        eq("initial", True),
-        eq("type", "variableUpdate"),
-    )
-    rows = await request.engine.rows(Query("detail", where, (Order("sequence"),)))
-    return {row["name"]: values.stored(row["variable_type"], row) for row in rows}

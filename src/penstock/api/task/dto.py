@@ -37,7 +37,7 @@ def task(row: Row) -> dict[str, Any]:
     }
 
 
-def link(type: str, user: str | None, group: str | None) -> dict[str, Any]:
+def link(type: str | None, user: str | None, group: str | None) -> dict[str, Any]:
     """`IdentityLinkDto`."""
     return {"userId": user, "groupId": group, "type": type}
 

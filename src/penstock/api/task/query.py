@@ -103,6 +103,12 @@ def _link(*terms: Term) -> Term:
     return Exists("identity_link", OF_TASK, (CANDIDATE, *terms))
 
 
+def _user_or_group(user: str) -> Term:
+    """The candidate is the user, or one of its groups."""
+    member = Exists("group_member", (("group_id", "group_id"),), (eq("user_id", user),))
+    return AnyOf((eq("user_id", user), member))
+
+
 def _include_assigned(value: bool, context: Context) -> Iterable[Term]:
     if value and not any(context.given.get(name) is not None for name in _ON_CANDIDATES):
         raise problems.engine(
@@ -188,7 +194,7 @@ FILTERS: dict[str, Filter] = {
     "candidateGroup": _candidates(lambda value: (_link(eq("group_id", value)),)),
     "candidateGroupLike": _candidates(lambda value: (_link(Where("group_id", Op.LIKE, value)),)),
     "candidateGroups": _candidates(lambda value: (_link(one_of("group_id", value)),), Kind.LIST),
-    "candidateUser": _candidates(lambda value: (_link(eq("user_id", value)),)),
+    "candidateUser": _candidates(lambda value: (_link(_user_or_group(value)),)),
     "withCandidateGroups": _candidates(lambda _: (_link(not_null("group_id")),), Kind.BOOLEAN),
     "withoutCandidateGroups": _candidates(lambda _: (Not(_link(not_null("group_id"))),), Kind.BOOLEAN),
     "withCandidateUsers": _candidates(lambda _: (_link(not_null("user_id")),), Kind.BOOLEAN),

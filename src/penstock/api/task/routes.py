@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from penstock.api import dates, live, problems, values
-from penstock.api.dto import Body
+from penstock.api import dates, forms, live, problems, values
+from penstock.api.deployed_forms import deployed
+from penstock.api.dto import Body, as_text
 from penstock.api.http import JSON, Request, Route, attachment, json
 from penstock.api.querying import by_id, shard_or_none
+from penstock.api.rendered_form import rendered as rendered_form_of
 from penstock.api.shared_query import OF_TASK, one
 from penstock.api.shared_variables import task_scope, task_variables, variable_routes
-from penstock.api.task import forms
+from penstock.api.task import hal
 from penstock.api.task.dto import form, link, task
 from penstock.api.task.query import CANDIDATE, TASKS, delegation_state, posted
 from penstock.base.errors import BadUserRequest, NotFound, NullValue
@@ -25,8 +27,9 @@ from penstock.engine.commands import (
 )
 from penstock.engine.state import Instance, Task
 from penstock.expr.values import TypedValue
+from penstock.model.graph import FormSpec
 from penstock.store.protocol import Row
-from penstock.store.query import Exists, Group, Not, Query, eq, is_null
+from penstock.store.query import Exists, Group, Not, Query, eq, is_null, one_of
 
 PATH = "/task"
 ITEM = PATH + "/{id}"
@@ -163,16 +166,31 @@ async def _tasks(request: Request, rows: Sequence[Row], options: Mapping[str, An
             instance = await request.engine.instance(row["instance_id"])
             if instance is not None:
                 seen = task_variables(instance, row["id"], local=not all_variables)
-            written["variables"] = values.write_all(seen)
-        if info:
-            written["attachment"] = written["comment"] = False
+            if seen:
+                written["variables"] = values.write_all(seen)
         found.append(written)
+    if info:
+        await _add_info(request, found)
     return found
+
+
+async def _add_info(request: Request, tasks: Sequence[dict[str, Any]]) -> None:
+    """Whether there are comments and attachments."""
+    ids = [each["id"] for each in tasks]
+    for table in ("comment", "attachment"):
+        groups = await request.engine.groups(Group(table, ("task_id",), (one_of("task_id", ids),)))
+        known = {row["task_id"] for row in groups}
+        for each in tasks:
+            each[table] = each["id"] in known
 
 
 async def get_all(request: Request) -> Any:
     """`GET /task`."""
-    rows = await request.engine.rows(TASKS.get(request))
+    query = TASKS.get(request)
+    rows = await request.engine.rows(query)
+    if request.accepted == hal.HAL:
+        count = await request.engine.count(query)
+        return json(await hal.tasks(request, rows, count), type=hal.HAL)
     return await _tasks(request, rows, {name: request.flag(name) for name in _OPTIONS})
 
 
@@ -220,6 +238,8 @@ def _csv(group: str | None) -> str:
 async def get(request: Request, id: str) -> Any:
     """`GET /task/{id}`."""
     row = await _row(request, id)
+    if request.accepted == hal.HAL:
+        return json(await hal.one_task(request, row), type=hal.HAL)
     return (await _tasks(request, [row], {name: request.flag(name) for name in _OPTIONS}))[0]
 
 
@@ -233,6 +253,7 @@ async def _change(
     operation: str,
     changes: dict[str, Any],
     variables: dict[str, TypedValue] | None = None,
+    form_texts: tuple[tuple[str, str], ...] = (),
 ) -> None:
     command = ChangeTask(
         instance=instance.id,
@@ -240,6 +261,7 @@ async def _change(
         operation=operation,
         changes=changes,
         variables=variables or {},
+        submitted=form_texts,
         user=request.user,
     )
     await _execute(request, command)
@@ -250,7 +272,7 @@ async def claim(request: Request, id: str) -> Any:
     body = request.body(User)
     instance, _ = await _must(request, id)
     # Without a user Camunda just takes the assignee away, whoever it is.
-    await _change(request, instance, id, "claim" if body.user_id is not None else "assign", {"assignee": body.user_id})
+    await _change(request, instance, id, "claim", {"assignee": body.user_id})
 
 
 async def _assign(request: Request, id: str, user: str | None, operation: str) -> None:
@@ -314,16 +336,19 @@ async def _complete(
     prefix: str,
     body: Completion,
     variables: dict[str, TypedValue],
-    *,
-    resolves: bool = False,
+    form_texts: tuple[tuple[str, str], ...] | None = None,
 ) -> Any:
+    """Completes the task. `form_texts`: what history notes of the form by which it is done; then a delegated task is only
+    given back."""
     with problems.reported(prefix, refused=lambda message, _: problems.rest(500, message)):
         instance, found = await _must(request, id)
-        if resolves and found.fields.get("delegation_state") == "PENDING":
+        if form_texts is not None and found.fields.get("delegation_state") == "PENDING":
             changes = {"delegation_state": "RESOLVED", "assignee": found.fields.get("owner")}
-            await _change(request, instance, id, "resolve", changes, variables)
+            await _change(request, instance, id, "resolve", changes, variables, form_texts)
         else:
-            command = CompleteTask(instance=instance.id, task=id, variables=variables, user=request.user)
+            command = CompleteTask(
+                instance=instance.id, task=id, variables=variables, submitted=form_texts or (), user=request.user
+            )
             await _execute(request, command)
     if body.with_variables_in_return:
         return json(values.write_all(await _last_variables(request, instance), deserialize=False))
@@ -346,12 +371,14 @@ async def submit_form(request: Request, id: str) -> Any:
     prefix = f"Cannot submit task form {id}: "
     with problems.reported(prefix):
         variables = values.read_all(body.variables)
+    texts = forms.texts(variables)
     found = await _live(request, id)
     if found is not None:
-        fields = await forms.fields_of(request.engine, *found)
+        spec = FormSpec(fields=tuple(await forms.of_task(request.engine, *found)))
+        scope = forms.Scope(task_variables(found[0], id), request.engine.clock.now_ms())
         with problems.reported(prefix):
-            variables = forms.checked(fields, variables)
-    return await _complete(request, id, prefix, body, variables, resolves=True)
+            variables = forms.submitted(spec, variables, scope)
+    return await _complete(request, id, prefix, body, variables, texts)
 
 
 async def _throw(request: Request, id: str, command: ThrowTaskError | ThrowTaskEscalation) -> None:
@@ -473,18 +500,12 @@ async def _link(request: Request, id: str, *, add: bool) -> None:
     if (body.user_id is None) == (body.group_id is None):
         both = ", but not both" if body.user_id is not None else ""
         raise problems.invalid(400, f"Identity Link requires userId or groupId{both}.")
-    if body.type is None:
-        raise problems.null("type is required when adding a new task identity link: type is null")
-    instance, found = await _must(request, id)
-    if body.type in PERSONS:
-        if body.user_id is None:
-            raise problems.engine(f"Incompatible usage: cannot use type '{body.type}' together with a groupId")
-        if add or found.fields.get(body.type) == body.user_id:
-            operation = "assign" if body.type == "assignee" else "set_owner"
-            await _change(request, instance, id, operation, {body.type: body.user_id if add else None})
-        return
+    _check_link(body, add)
+    found = await _live(request, id)
+    if found is None:
+        raise problems.Problem(400, "NotFoundException", _unknown(id), 0) if add else problems.null(_unknown(id))
     command = ChangeIdentityLink(
-        instance=instance.id,
+        instance=found[0].id,
         task=id,
         type=body.type,
         add=add,
@@ -493,6 +514,16 @@ async def _link(request: Request, id: str, *, add: bool) -> None:
         user=request.user,
     )
     await _execute(request, command)
+
+
+def _check_link(body: Link, add: bool) -> None:
+    """What Camunda 7 refuses differs between `AddUserIdentityLinkCmd` and `DeleteIdentityLinkCmd`."""
+    if add and body.type == "assignee" and body.user_id is None:
+        raise problems.bad_user_request("Incompatible usage: cannot use ASSIGNEE together with a groupId")
+    if not add and body.type is None:
+        raise problems.null("type is required when adding a new task identity link: type is null")
+    if not add and body.type in PERSONS and body.user_id is None:
+        raise problems.engine(f"Incompatible usage: cannot use type '{body.type}' together with a groupId")
 
 
 async def add_link(request: Request, id: str) -> Any:
@@ -514,7 +545,7 @@ async def get_form(request: Request, id: str) -> Any:
     if found is None:
         raise problems.rest(400, f"Cannot get form for task {id}")
     key, ref = found[1].fields.get("form_key"), found[1].fields.get("form_ref")
-    if not key and not ref and await forms.fields_of(request.engine, *found):
+    if not key and not ref and await forms.of_task(request.engine, *found):
         key = f"embedded:engine://engine/:engine/task/{id}/rendered-form"
     return form(key, ref)
 
@@ -526,18 +557,18 @@ async def form_variables(request: Request, id: str) -> Any:
         raise problems.bad_user_request(f"Cannot find task with id '{id}'.: task is null")
     text = request.text("variableNames")
     names = None if text is None else text.split(",")
-    fields = await forms.fields_of(request.engine, *found)
     seen = task_variables(found[0], id)
-    shown = forms.defaults(fields, seen, request.engine.clock.now_ms()) | seen
-    if names is not None:
-        shown = {name: value for name, value in shown.items() if name in names}
+    fields = [f for f in await forms.of_task(request.engine, *found) if names is None or f.id in names]
+    shown = forms.shown(fields, forms.Scope(seen, request.engine.clock.now_ms()))
+    shown |= {n: value for n, value in seen.items() if n not in shown and (names is None or n in names)}
     return values.write_all(shown, deserialize=request.flag("deserializeValues", True))
 
 
 async def deployed_form(request: Request, id: str) -> Any:
     """`GET /task/{id}/deployed-form`."""
     instance, found = await _must(request, id)
-    return await forms.deployed(request.engine, instance, found.fields.get("form_key"), found.fields.get("form_ref"))
+    definition = None if instance.definition is None else await request.engine.definition(instance.definition)
+    return await deployed(request.engine, definition, found.fields.get("form_key"), found.fields.get("form_ref"))
 
 
 async def rendered_form(request: Request, id: str) -> Any:
@@ -545,25 +576,24 @@ async def rendered_form(request: Request, id: str) -> Any:
     found = await _live(request, id)
     if found is None:
         raise problems.null(f"Task '{id}' not found: task is null")
-    fields = await forms.fields_of(request.engine, *found)
+    fields = await forms.of_task(request.engine, *found)
     if not fields or found[1].fields.get("form_key") or found[1].fields.get("form_ref"):
         raise problems.invalid(404, f"No matching rendered form for task with the id {id} found.")
-    raise problems.unsupported("A generated form")
-
-
-async def no_notes(request: Request, *_: str) -> Any:
-    """Comments and attachments are not stored."""
-    raise problems.unsupported("A comment or attachment of a task")
+    ids = {field.id for field in fields}
+    seen = {name: value for name, value in task_variables(found[0], id).items() if name not in ids}
+    shown = forms.shown(fields, forms.Scope(seen, request.engine.clock.now_ms()))
+    texts = {name: None if value.value is None else as_text(value.value) for name, value in shown.items()}
+    return rendered_form_of(fields, texts)
 
 
 ROUTES: tuple[Route, ...] = (
-    Route("GET", PATH, get_all),
+    Route("GET", PATH, get_all, produces=(JSON, hal.HAL)),
     Route("POST", PATH, query),
     Route("GET", PATH + "/count", count),
     Route("POST", PATH + "/count", query_count),
     Route("POST", PATH + "/create", create),
     Route("GET", PATH + "/report/candidate-group-count", candidate_group_count, produces=(JSON, *CSV)),
-    Route("GET", ITEM, get),
+    Route("GET", ITEM, get, produces=(JSON, hal.HAL)),
     Route("PUT", ITEM, update),
     Route("DELETE", ITEM, delete, consumes=None),
     Route("POST", ITEM + "/claim", claim),
@@ -584,15 +614,4 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", ITEM + "/submit-form", submit_form),
     *variable_routes(ITEM + "/variables", "task", task_scope, local=False),
     *variable_routes(ITEM + "/localVariables", "task", task_scope, local=True),
-    Route("GET", ITEM + "/comment", no_notes),
-    Route("PUT", ITEM + "/comment", no_notes),
-    Route("DELETE", ITEM + "/comment", no_notes),
-    Route("POST", ITEM + "/comment/create", no_notes),
-    Route("GET", ITEM + "/comment/{comment}", no_notes),
-    Route("DELETE", ITEM + "/comment/{comment}", no_notes),
-    Route("GET", ITEM + "/attachment", no_notes),
-    Route("POST", ITEM + "/attachment/create", no_notes, consumes=None),
-    Route("GET", ITEM + "/attachment/{attachment}", no_notes),
-    Route("DELETE", ITEM + "/attachment/{attachment}", no_notes),
-    Route("GET", ITEM + "/attachment/{attachment}/data", no_notes, produces=None),
 )

@@ -27,7 +27,7 @@ SYNC_SLOW_MS = 20.0
 SYNC_IMPOSSIBLE_MS = 0.02
 """No disk is as quick as that: it says that it has written and has not."""
 
-PACKAGES = ("msgspec", "apsw", "asyncpg", "uvicorn", "uvloop", "httptools", "lxml", "quickjs-ng")
+PACKAGES = ("msgspec", "apsw", "asyncpg", "uvicorn", "uvloop", "httptools", "lxml", "quickjs-ng", "google-re2")
 
 
 def machine() -> Iterator[Found]:

@@ -18,7 +18,7 @@ CHANNEL = "penstock"
 LOCK_NODES = 7_365_005
 """Advisory lock that all nodes share."""
 
-_NODES = f"""SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0
+COUNT_NODES = f"""SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND classid = 0
     AND objid = {LOCK_NODES} AND objsubid = 1
     AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
 
@@ -72,7 +72,7 @@ class Listener:
         await connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self._payload([]))
 
     async def _count(self, connection: Any) -> None:
-        self.others = await connection.fetchval(_NODES) > (1 if self._announced else 0)
+        self.others = await connection.fetchval(COUNT_NODES) > (1 if self._announced else 0)
 
     async def stop(self) -> None:
         """Ends the connection."""

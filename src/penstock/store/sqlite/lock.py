@@ -44,6 +44,22 @@ class FileLock:
             self._descriptor = None
 
 
+def is_taken(database: Path) -> bool:
+    """Whether a server holds the lock of this database now."""
+    path = database.with_name(database.name + ".lock")
+    try:
+        descriptor = os.open(path, os.O_RDWR | getattr(os, "O_CLOEXEC", 0))
+    except OSError:
+        return False
+    try:
+        _lock(descriptor)
+    except OSError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
 if sys.platform == "win32":
     import msvcrt
 
