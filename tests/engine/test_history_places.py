@@ -2,7 +2,11 @@
 
 from bpmn.scenario import Scenario, flow_elements, model
 from engine.migrating import PARALLEL, SEQUENTIAL, boundary, linear, sub, task
+from penstock.engine import commands as c
 from penstock.engine import events as ev
+from penstock.engine.questions import RunScript
+from penstock.expr.script import ScriptResult
+from penstock.expr.values import from_native
 
 INPUT = (
     '<extensionElements><camunda:inputOutput><camunda:inputParameter name="in">1</camunda:inputParameter>'
@@ -54,3 +58,36 @@ def test_a_sequential_body_that_is_cancelled_names_what_its_instance_had_called(
     assert names("") == ["call"]
     assert names(SEQUENTIAL) == ["call", "call#multiInstanceBody"]
     assert names(PARALLEL) == ["call", "call"]
+
+
+def test_local_variables_of_paths_that_join_stay_in_history() -> None:
+    nodes = f'<startEvent id="start"/><parallelGateway id="fork"/>{task("a")}{task("b")}<parallelGateway id="join"/>'
+    s = Scenario(model(f"{nodes}{task('z')}", flows="start fork, fork a, fork b, a join, b join, join z")).start()
+    s.complete("a")
+    s.modify(
+        c.StartInstruction(type="cancel", activity="b"),
+        c.StartInstruction(type="startBeforeActivity", activity="b", variables={"v": (from_native(1), True)}),
+    )
+    s.complete("b")
+    assert s.waits() == ["z"]
+    (removed,) = s.events(ev.VariableRemoved)
+    assert (removed.name, removed.silent) == ("v", True)
+
+
+def test_a_continuation_that_is_cancelled_alone_tells_the_end_listeners_of_its_activity() -> None:
+    listener = (
+        '<extensionElements><camunda:executionListener event="end"><camunda:script scriptFormat="js">x</camunda:script>'
+        "</camunda:executionListener></extensionElements>"
+    )
+    s = Scenario(linear(f'<userTask id="a" camunda:asyncBefore="true">{listener}</userTask>'))
+    ran: list[str] = []
+
+    def run(question: RunScript) -> ScriptResult:
+        ran.append(question.source)
+        return ScriptResult()
+
+    s.engine.scripts = run
+    s.start().delete()
+    assert ran == []
+    s.start().modify(c.StartInstruction(type="cancel", activity="a"))
+    assert ran == ["x"]

@@ -367,6 +367,8 @@ class VariableRemoved(Event, frozen=True, tag=21):
     """Where it was removed."""
     execution: str | None = None
     """For task variables: the task's execution."""
+    silent: bool = False
+    """Whether history is not told: it shows the last value for ever, as of variables that end with their scope."""
 
 
 # ------------------------------------------------------------------------------------------ user tasks

@@ -129,6 +129,9 @@ def cancel_place(run: Run, x: Execution) -> Steps:
     while True:
         if top.kind is ExecutionKind.INSTANCE:
             yield from drop_tasks(run, top, CANCELED)
+            if top.phase is Phase.BEFORE and not run.skip_listeners:
+                # As Camunda 7: the execution of the instance is in an activity and in an activity instance (its own).
+                yield from notify(run, top, run.activity(top), "end")
             yield from clear(run, top, CANCELED)
             if top.phase is not Phase.IDLE or top.activity is not None:
                 run.emit(PathPlaced(top.id, None, None, Phase.IDLE))

@@ -21,7 +21,7 @@ from penstock.engine.jobs import create_async
 from penstock.engine.listeners import notify, notify_take
 from penstock.engine.state import Execution, Phase
 from penstock.engine.unit import Run, operation
-from penstock.engine.variables import condition_holds, map_in, remove_local, run_script
+from penstock.engine.variables import condition_holds, forget_local, map_in, run_script
 
 # ------------------------------------------------------------------------------------------ in
 
@@ -243,7 +243,7 @@ def leave_joined(run: Run, x: Execution, joined: Sequence[Execution], flows: Seq
     `PvmExecutionImpl.leaveActivityViaTransitions` with recyclable executions)."""
     if len(joined) > 1:
         for name in list(x.variables):
-            remove_local(run, x, name)
+            forget_local(run, x, name)
     a = run.activity(x)
     for other in joined:
         if other is x:

@@ -177,6 +177,12 @@ def remove_local(run: Run, x: Execution, name: str) -> None:
             run.push("variable_changed", x, name, "delete")
 
 
+def forget_local(run: Run, x: Execution, name: str) -> None:
+    """Removes the variable from the scope of `x` itself; history does not learn of it (Camunda 7
+    `removeVariablesLocalInternal`)."""
+    run.emit(VariableRemoved(variable=x.variables[name].id, scope=x.id, name=name, silent=True))
+
+
 def remove_variable(run: Run, x: Execution, name: str) -> None:
     """Removes the innermost visible variable of that name."""
     at: Execution | None = x

@@ -56,6 +56,8 @@ def variable_set(unit: Unit, event: events.VariableSet, index: int) -> None:
 
 
 def removed(unit: Unit, event: events.VariableRemoved, index: int) -> None:
+    if event.silent:
+        return
     task = event.task
     _row(
         unit,

@@ -5,6 +5,8 @@ are not touched, whoever asks for what lives looks at the instance. `state`: CRE
 name; the end of its scope leaves it CREATED. The last value stays. Transient values leave no row.
 """
 
+from typing import Any
+
 from penstock.engine import events
 from penstock.views.columns import value_columns
 from penstock.views.unit import Unit, View
@@ -42,7 +44,8 @@ def variable_set(unit: Unit, event: events.VariableSet, index: int) -> None:
 
 
 def removed(unit: Unit, event: events.VariableRemoved, index: int) -> None:
-    unit.update(TABLE, event.variable, {"state": DELETED, "live": False})
+    gone: dict[str, Any] = {"live": False} if event.silent else {"state": DELETED, "live": False}
+    unit.update(TABLE, event.variable, gone)
 
 
 def forgotten(unit: Unit, event: events.VariableHistoryDeleted, index: int) -> None:
