@@ -286,7 +286,7 @@ async def test_writes_go_by_key(postgres_url: str) -> None:
     delete = store._planner.plan([RowChange("external_task", Change.DELETE, {"shard": 1, "id": "a"})])[0]
     async with store._writer() as connection:
         for step in (group, delete):
-            text = store._row_statement(step)[0]
+            text = store._row_statement(step, replacing=False)[0]
             statement = await connection.prepare(text)
             assert statement is not None
             plan = await connection.fetch(
