@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from penstock.bench.connection import Connection, ConnectionLost, request
-from penstock.bench.work import W2, _Worker
+from penstock.bench.work import W2, WORKERS_PER_TOPIC, _Worker
 
 HOST = "127.0.0.1"
 
@@ -93,5 +93,6 @@ def test_a_complete_is_put_together_from_its_parts() -> None:
 
 
 def test_w2_needs_connections_for_its_workers(line: Line) -> None:
-    with pytest.raises(ValueError, match="more than 6 connections"):
-        W2(HOST, 1, "/", [line.client] * 6, ("a", "b", "c"), 10)
+    workers = 3 * WORKERS_PER_TOPIC
+    with pytest.raises(ValueError, match=f"more than {workers} connections"):
+        W2(HOST, 1, "/", [line.client] * workers, ("a", "b", "c"), 10)
