@@ -12,15 +12,18 @@ import json
 import os
 import pkgutil
 import re
+import socket
 import sys
 import traceback
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import msgspec
+import uvicorn
 from hypothesis import strategies as st
 
 import penstock.api
@@ -30,6 +33,7 @@ from penstock.api.dto import Body
 from penstock.api.querying import Selection
 from penstock.base.clock import VirtualClock
 from penstock.base.ids import CountingIds
+from penstock.cli.serve import http_config
 from penstock.runtime.node import Node
 from penstock.runtime.protocol import Settings
 from penstock.store.memory.store import MemoryStore
@@ -567,3 +571,20 @@ def calls(draw: st.DrawFn, ids: Sequence[str]) -> Call:
     if name:
         headers.append((name, draw(st.sampled_from(HEADERS[name]))))
     return Call(method, "/".join(segments), query, body, tuple(headers), draw(st.sampled_from([1, 1, 3])))
+
+
+@asynccontextmanager
+async def served(world: World) -> AsyncIterator[tuple[uvicorn.Server, int]]:
+    """The application behind a real HTTP server, as the command line starts it; with its port."""
+    bound = socket.socket()
+    bound.bind(("127.0.0.1", 0))
+    config = http_config(world.app)
+    config.timeout_graceful_shutdown = 1
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server._serve([bound]))
+    while not server.started:  # noqa: ASYNC110 - it has nothing to wait for
+        await asyncio.sleep(0.01)
+    yield server, bound.getsockname()[1]
+    server.should_exit = True
+    await serving
+    bound.close()

@@ -4,18 +4,27 @@ import asyncio
 import io
 import json
 import os
-import socket
 import zipfile
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
-import uvicorn
-from hostile import BODY_BYTES_MAX, ROUTES, Answer, Call, World, calls, check, multipart, shown, variables, watch
+from hostile import (
+    BODY_BYTES_MAX,
+    ROUTES,
+    Answer,
+    Call,
+    World,
+    calls,
+    check,
+    multipart,
+    served,
+    shown,
+    variables,
+    watch,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
-from penstock.api.http1 import Connection
 
 EXAMPLES = int(os.environ.get("PENSTOCK_FUZZ_EXAMPLES") or 0)
 """How many random requests, other ones each time; without it always the same few."""
@@ -425,34 +434,11 @@ async def test_a_hostile_file_name(world: World, filename: str) -> None:
 # ------------------------------------------------------------------------------------------ the wire
 
 
-async def server_started(server: uvicorn.Server) -> None:
-    """uvicorn has nothing to wait for."""
-    while not server.started:  # noqa: ASYNC110
-        await asyncio.sleep(0.01)
-
-
 @pytest.fixture
 async def port(world: World) -> AsyncIterator[int]:
     """The application behind a real HTTP server."""
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        world.app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([bound]))
-    await server_started(server)
-    yield bound.getsockname()[1]
-    server.should_exit = True
-    await serving
-    bound.close()
+    async with served(world) as (_, port):
+        yield port
 
 
 START = b"POST /engine-rest/process-definition/key/p/start HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"

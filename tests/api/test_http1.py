@@ -1,16 +1,16 @@
 """The HTTP/1.1 connections: what clients may do with them, and what they may not."""
 
 import asyncio
-import socket
+import gc
 from collections.abc import AsyncIterator
 
 import msgspec
 import pytest
 import uvicorn
-from hostile import BODY_BYTES_MAX, World
+from hostile import BODY_BYTES_MAX, World, served
 
 from penstock.api import http1
-from penstock.api.http1 import Connection
+from penstock.api.http import Request
 
 VERSION = b"GET /engine-rest/version HTTP/1.1\r\nHost: x\r\n\r\n"
 FETCH = (
@@ -44,26 +44,9 @@ async def server() -> AsyncIterator[uvicorn.Server]:
     """The application behind its own protocol."""
     world = await World.create()
     world.app.engine.settings = msgspec.structs.replace(world.app.engine.settings, fetch_wait_max_ms=60_000)
-    bound = socket.socket()
-    bound.bind(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        world.app,
-        http=Connection,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        proxy_headers=False,
-        timeout_keep_alive=75,
-    )
-    server = uvicorn.Server(config)
-    serving = asyncio.create_task(server._serve([bound]))
-    while not server.started:  # noqa: ASYNC110 - it has nothing to wait for
-        await asyncio.sleep(0.01)
-    server.port = bound.getsockname()[1]  # type: ignore[attr-defined]
-    yield server
-    server.should_exit = True
-    await serving
-    bound.close()
+    async with served(world) as (server, port):
+        server.port = port  # type: ignore[attr-defined]
+        yield server
     await world.close()
 
 
@@ -206,3 +189,22 @@ async def test_a_server_that_goes_down_answers_what_it_has_taken(server: uvicorn
     assert (await client.answer())[0] == 200
     server.should_exit = True
     assert await client.ended()
+
+
+async def test_nothing_of_a_connection_waits_for_the_collector(server: uvicorn.Server) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(20):
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)  # type: ignore[attr-defined]
+            writer.write(VERSION)
+            assert (await Client(reader, writer).answer())[0] == 200
+            writer.close()
+            await writer.wait_closed()
+        async with asyncio.timeout(10):
+            while server.server_state.connections:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        left = [found for found in gc.get_objects() if isinstance(found, http1.Connection | Request)]
+        assert len(left) <= 1, "more than the one whose task has just ended"
+    finally:
+        gc.enable()

@@ -370,14 +370,8 @@ def _acceptable(accept: str, produces: Sequence[str]) -> str | None:
 
 
 async def _send(scope: Scope, send: Send, response: Response, cors: Sequence[tuple[bytes, bytes]]) -> None:
-    body = response.body
-    headers = [*response.headers, *cors]
-    if response.type is not None:
-        headers.append((b"content-type", response.type.encode("latin-1")))
-    if response.status != 204:
-        headers.append((b"content-length", str(len(body)).encode()))
-    await send({"type": "http.response.start", "status": response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+    await send({"type": "http.response.start", "status": response.status, "headers": [*response.head(), *cors]})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else response.body})
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

@@ -23,6 +23,7 @@ B = TypeVar("B", bound=Body)
 JSON = "application/json"
 MULTIPART = "multipart/form-data"
 UNKNOWN_ROUTE = "(unknown)"
+_WITHOUT_BODY = (204, 304)
 
 _encoder = msgspec.json.Encoder()
 
@@ -46,6 +47,15 @@ class Response:
         self.headers = headers
         self.unsent = unsent
         """Called when the client has left before the answer could be written."""
+
+    def head(self) -> list[tuple[bytes, bytes]]:
+        """The headers that it goes out with: its own, and what is known of the body."""
+        found = list(self.headers)
+        if self.type is not None:
+            found.append((b"content-type", self.type.encode("latin-1")))
+        if self.status not in _WITHOUT_BODY:
+            found.append((b"content-length", b"%d" % len(self.body)))
+        return found
 
 
 NO_CONTENT = Response(204)
@@ -139,8 +149,8 @@ class Request:
         """The template of the path, as metrics, logs and spans name it."""
         self.receive = receive
         """Where the body comes from; None: it is in `content` already."""
-        self.gone: Callable[[], Awaitable[None]] = self._disconnected
-        """Returns when the client has closed the connection."""
+        self.gone: Callable[[], Awaitable[None]] | None = None
+        """Returns when the client has closed the connection; None: `receive` tells it."""
         self._query: dict[str, list[str]] | None = None
 
     # -- query string
@@ -233,7 +243,7 @@ class Request:
     async def unless_gone(self, answer: Awaitable[Any]) -> Any:
         """Waits for `answer`, but cancels it as soon as the client has closed the connection (then: 204 to nobody)."""
         work = asyncio.ensure_future(answer)
-        gone = asyncio.ensure_future(self.gone())
+        gone = asyncio.ensure_future(self._disconnected() if self.gone is None else self.gone())
         try:
             await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
             if work.done():

@@ -37,7 +37,6 @@ ONE_WRITE_BYTES = 65_536
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _CLOSE = b"connection: close\r\n"
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
-_WITHOUT_LENGTH = (204, 304)
 
 
 class Connection(asyncio.Protocol):
@@ -56,7 +55,7 @@ class Connection(asyncio.Protocol):
         self._loop = _loop or asyncio.get_running_loop()
         self._state = server_state
         self._idle_s = config.timeout_keep_alive
-        self._parser = httptools.HttpRequestParser(self)
+        self._parser: httptools.HttpRequestParser | None = httptools.HttpRequestParser(self)
         self._transport: asyncio.Transport = cast(asyncio.Transport, None)
         self._timer: asyncio.TimerHandle | None = None
         self._server: tuple[str, int] | None = None
@@ -92,13 +91,16 @@ class Connection(asyncio.Protocol):
         self._state.connections.discard(self)
         self._closing = True
         self._waiting.clear()
+        # It holds this connection, which holds it: nobody would find the two for a long time.
+        self._parser = None
         if self._timer is not None:
             self._timer.cancel()
+            self._timer = None
         if self._gone is not None:
             self._gone.set()
 
     def data_received(self, data: bytes) -> None:
-        if self._closing:
+        if self._closing or self._parser is None:
             return
         if not self._arriving and not self._busy:
             self._since_s = self._loop.time()
@@ -198,8 +200,9 @@ class Connection(asyncio.Protocol):
 
     def _hand_over(self) -> None:
         parser = self._parser
+        assert parser is not None  # it is the one who calls
         keep = parser.should_keep_alive() and self._refused is None
-        request = Request(self._app.engine, self._scope(), None, self._headers)
+        request = Request(self._app.engine, self._scope(parser.get_method()), None, self._headers)
         request.content = self._body[0] if len(self._body) == 1 else b"".join(self._body)
         request.gone = self._disconnected
         if self._busy:
@@ -208,14 +211,14 @@ class Connection(asyncio.Protocol):
         else:
             self._begin(request, keep, self._refused)
 
-    def _scope(self) -> Scope:
+    def _scope(self, method: bytes) -> Scope:
         path, _, query = self._url.partition(b"?")
         if not path.startswith(b"/"):
             path, query = _absolute(self._url)
         text = path.decode("latin-1")
         return {
             "type": "http",
-            "method": self._parser.get_method().decode("latin-1"),
+            "method": method.decode("latin-1"),
             "path": unquote(text) if "%" in text else text,
             "raw_path": path,
             "query_string": query,
@@ -244,12 +247,8 @@ class Connection(asyncio.Protocol):
     def _write(self, request: Request, response: Response, keep: bool) -> None:
         body = response.body
         head = [_STATUS_LINES.get(response.status) or b"HTTP/1.1 %d \r\n" % response.status]
-        head += [b"%b: %b\r\n" % header for header in self._state.default_headers]
-        if response.type is not None:
-            head.append(b"content-type: %b\r\n" % response.type.encode("latin-1"))
-        if response.status not in _WITHOUT_LENGTH:
-            head.append(b"content-length: %d\r\n" % len(body))
-        head += [b"%b: %b\r\n" % header for header in (*response.headers, *self._app.cors(request))]
+        headers = (*self._state.default_headers, *response.head(), *self._app.cors(request))
+        head += [b"%b: %b\r\n" % header for header in headers]
         if not keep:
             head.append(_CLOSE)
         head.append(b"\r\n")

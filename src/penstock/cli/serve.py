@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import structlog
 import uvicorn
 
-from penstock.api.app import create_app
+from penstock.api.app import App, create_app
 from penstock.api.http1 import Connection
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
@@ -117,7 +117,7 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
         try:
             await node.start()
             collect_rarely()
-            server = _Server(_config(node), node, ready)
+            server = _Server(http_config(create_app(node)), node, ready)
             async with projecting(settings):
                 own = settings.metrics_port
                 await server.serve([bound, *([listen(settings.host, own, shared=False)] if own is not None else [])])
@@ -146,9 +146,10 @@ async def _traced(settings: ServerSettings, bound: socket.socket, ready: Ready) 
         raise CannotServe(str(error)) from None
 
 
-def _config(node: Node) -> uvicorn.Config:
+def http_config(app: App) -> uvicorn.Config:
+    """How uvicorn serves the application: through our own connections, without what it would put around it."""
     return uvicorn.Config(
-        create_app(node),
+        app,
         http=Connection,
         loop="uvloop",
         ws="none",

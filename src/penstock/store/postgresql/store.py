@@ -6,9 +6,9 @@ then the tables of `store.tables`, each by key.
 """
 
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -29,6 +29,8 @@ from penstock.store.protocol import (
 from penstock.store.query import Group, Query
 from penstock.store.sql import RowGroup, Statement, postgresql_type, quoted
 from penstock.store.tables import TABLES, Sort, Type
+
+T = TypeVar("T")
 
 WRITERS = 8
 READERS = 8
@@ -255,10 +257,7 @@ class PostgresqlStore:
             first = f"SELECT pg_advisory_xact_lock({LOCK_EPOCH})"
         elif batch.epoch is not None:
             first = f"SELECT pg_advisory_xact_lock_shared({LOCK_EPOCH})"
-        try:
-            return await self._commit(batch, steps, first, replacing=False)
-        except asyncpg.UniqueViolationError:
-            return await self._commit(batch, steps, first, replacing=True)
+        return await _tried(lambda replacing: self._commit(batch, steps, first, replacing=replacing))
 
     async def _commit(
         self, batch: Batch, steps: Sequence[sql.PlanStep], first: str, *, replacing: bool
@@ -398,8 +397,7 @@ class PostgresqlStore:
         return row["position"] if batch.log is not None else 0
 
     async def _write_rows(self, connection: Any, steps: Sequence[sql.PlanStep], *, replacing: bool) -> None:
-        """`replacing`: an INSERT may meet a row with its key. That costs a look for each row, a quarter of the statement,
-        and hardly ever happens: so it is tried without, and the transaction is done again when it does."""
+        """`replacing`: an INSERT may meet a row with its key (see `_tried`)."""
         for step in steps:
             if isinstance(step, RowGroup):
                 await connection.execute(*self._row_statement(step, replacing))
@@ -565,10 +563,7 @@ class PostgresqlStore:
         before: Mapping[str, int] | None = None,
     ) -> bool:
         steps = self._view_planner.plan(changes, only=Sort.VIEW)
-        try:
-            return await self._project(projection, steps, positions, before, replacing=False)
-        except asyncpg.UniqueViolationError:
-            return await self._project(projection, steps, positions, before, replacing=True)
+        return await _tried(lambda replacing: self._project(projection, steps, positions, before, replacing=replacing))
 
     async def _project(
         self,
@@ -957,6 +952,15 @@ class _Refused(Exception):
 
     def __init__(self, rejected: Rejected) -> None:
         self.rejected = rejected
+
+
+async def _tried(transaction: Callable[[bool], Awaitable[T]]) -> T:
+    """Does a transaction whose INSERTs replace nothing; when one of them meets a row with its key, again, and they replace.
+    To be ready for that costs a look for each row, a quarter of the statement, and it hardly ever happens."""
+    try:
+        return await transaction(False)
+    except asyncpg.UniqueViolationError:
+        return await transaction(True)
 
 
 async def _positions(connection: Any, projection: str) -> dict[str, int]:
