@@ -1,9 +1,10 @@
 """`make up`: a server on SQLite with the order example deployed.
 
-This process becomes the server, so that signals reach it directly; a helper waits until the server is ready, deploys
-and says what to try.
+This process becomes the server, so that signals reach it directly; a helper waits until the server is ready, deploys,
+has the first orders started, and says what to try.
 """
 
+import json
 import os
 import socket
 import subprocess
@@ -11,15 +12,19 @@ import sys
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PENSTOCK = Path(sys.executable).parent / "penstock"
 MODEL = ROOT / "examples" / "order" / "order.bpmn"
 READY_TIMEOUT_S = 60.0
 
+FIRST_ORDERS = (("first-1", 59.9, "valid"), ("first-2", 12.5, "valid"), ("first-3", 740.0, "declined"))
+"""Business key, amount, card: a new database is not empty, so that the cockpit shows what waits for a worker."""
+
 TRY_NEXT = """
 Penstock runs at {base} (database: {store}). Ctrl-C stops it; what it has acknowledged is kept.
-The order process is there: {deployed}
+The order process is there: {deployed} {begun}
 Look at it in the cockpit: {base}/
 
 Start an order (in another terminal):
@@ -64,7 +69,8 @@ def announce(server: int, port: int, store: str) -> None:
         if time.monotonic() > end:
             sys.exit(f"The server is not ready after {READY_TIMEOUT_S:.0f} s: {base}/ready says why.")
         time.sleep(0.05)
-    print(TRY_NEXT.format(base=base, store=store, deployed=_deploy(base)), flush=True)
+    deployed = _deploy(base)
+    print(TRY_NEXT.format(base=base, store=store, deployed=deployed, begun=_begin(base)), flush=True)
 
 
 def _ready(base: str) -> bool:
@@ -87,6 +93,27 @@ def _deploy(base: str) -> str:
     if done.returncode:
         sys.exit(f"The order example could not be deployed: {done.stderr.strip()}")
     return done.stdout.splitlines()[0]
+
+
+def _begin(base: str) -> str:
+    """Starts the first orders, unless there have been any; what to say of it."""
+    known = _call(f"{base}/engine-rest/history/process-instance/count?processDefinitionKey=order")["count"]
+    if known:
+        return f"It has had {known} orders."
+    for key, amount, card in FIRST_ORDERS:
+        texts = {"orderId": key, "carrier": "slowpost", "card": card}
+        variables = {name: {"value": text, "type": "String"} for name, text in texts.items()}
+        variables["amount"] = {"value": amount, "type": "Double"}
+        _call(f"{base}/engine-rest/process-definition/key/order/start", {"businessKey": key, "variables": variables})
+    return f"{len(FIRST_ORDERS)} orders wait for workers."
+
+
+def _call(url: str, body: object = None) -> dict[str, Any]:
+    content = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, content, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
 
 
 if __name__ == "__main__":
