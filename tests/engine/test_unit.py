@@ -10,7 +10,6 @@ from penstock.engine import codec
 from penstock.engine import commands as c
 from penstock.engine import events as ev
 from penstock.engine.apply import replay
-from penstock.engine.effects import WakeWorkers
 from penstock.engine.questions import LoadDefinition, Pause
 from penstock.engine.step import step
 from penstock.engine.unit import PAUSE_EVERY, Unit
@@ -127,17 +126,6 @@ class TestLog:
         s = Scenario(FAILS).start()
         s.do(c.SetSuspension(instance=s.id, suspended=False))
         assert len(s.engine.history[s.id]) == 1
-
-    def test_effects_are_what_the_shell_has_to_do(self) -> None:
-        s = Scenario(
-            model(
-                '<startEvent id="start"/><serviceTask id="work" camunda:type="external" camunda:topic="t"/>',
-                flows="start work",
-            )
-        )
-        unit = _unit()
-        _questions(s, unit)
-        assert unit.effects == [WakeWorkers(key="t", topic="t")]
 
 
 class TestIds:

@@ -506,6 +506,45 @@ async def test_a_failed_task_comes_back_when_its_time_has_come(node: Node, clock
     assert (again["id"], again["retries"], again["error_message"]) == (task["id"], 2, "m")
 
 
+async def test_a_worker_is_woken_when_its_task_may_be_tried_again(
+    store: Store, make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.runtime.fetching.POLL_S", 3_600)
+    node = await make_node(store)
+    instance = await start(node, await deployed_id(node, EXTERNAL))
+    (task,) = await node.rows(Query("external_task"))
+    await node.execute(c.SetExternalTaskRetries(instance=instance, external_task=task["id"], retries=0))
+    waiting = asyncio.create_task(node.fetch_and_lock(fetch(), wait_ms=10_000))
+    await until(lambda: node.metrics()["workers_waiting"] == 1)
+    await node.execute(c.SetExternalTaskRetries(instance=instance, external_task=task["id"], retries=1))
+    assert [row["id"] for row in await waiting] == [task["id"]]
+
+
+async def test_a_unit_of_several_instances_wakes_the_workers_of_all(
+    store: Store, make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.runtime.fetching.POLL_S", 3_600)
+    node = await make_node(store)
+    before = '<signal id="go" name="Go"/>'
+    starts = []
+    for topic in ("a", "b"):
+        work = f'<serviceTask id="work" camunda:type="external" camunda:topic="{topic}"/>'
+        definition = await deployed_id(
+            node,
+            '<startEvent id="start"><signalEventDefinition signalRef="go"/></startEvent>'
+            f'{work}<sequenceFlow id="f" sourceRef="start" targetRef="work"/>',
+            key=topic,
+            before=before,
+        )
+        starts.append((definition, "start"))
+    waiting = [
+        asyncio.create_task(node.fetch_and_lock(fetch(topic, topic=topic), wait_ms=10_000)) for topic in ("a", "b")
+    ]
+    await until(lambda: node.metrics()["workers_waiting"] == 2)
+    await node.execute(c.BroadcastSignal(name="Go", starts=tuple(starts)))
+    assert [[row["topic"] for row in rows] for rows in await asyncio.gather(*waiting)] == [["a"], ["b"]]
+
+
 async def test_ten_thousand_waiting_workers(store: Store, make_node: MakeNode) -> None:
     node = await make_node(store)
     definition = await deployed_id(node, EXTERNAL)

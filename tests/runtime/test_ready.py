@@ -5,7 +5,7 @@ from typing import Any
 from penstock.engine import events as e
 from penstock.engine.apply import apply
 from penstock.engine.state import Instance
-from penstock.runtime.ready import ready_rows
+from penstock.runtime.ready import announced, ready_rows
 from penstock.store.protocol import AnyChange, Change, RowChange, UpdateWhere
 
 ID = "00000000-0000-7000-8000-000000000abc"
@@ -33,6 +33,32 @@ def external(id: str, execution: str = ID) -> e.ExternalTaskCreated:
 
 def job(id: str, execution: str = ID, **values: Any) -> e.JobCreated:
     return e.JobCreated(id, e.JobKind.ASYNC, execution, "work", 3, **values)
+
+
+def told(instance: Instance, *happened: e.AnyEvent) -> list[str]:
+    return list(announced(unit(instance, *happened), instance))
+
+
+def test_who_is_told_of_new_work() -> None:
+    assert told(begun(), external("a"), job("j")) == ["external:topic", "jobs"]
+
+
+def test_who_is_told_of_work_that_may_be_tried_again() -> None:
+    instance = begun()
+    unit(instance, external("a"), job("j"))
+    assert told(instance, e.ExternalTaskRetriesSet("a", 2)) == ["external:topic"]
+    assert told(instance, e.ExternalTaskRetriesSet("a", 0)) == []
+    assert told(instance, e.JobChanged("j", {"retries": 2})) == ["jobs"]
+    assert told(instance, e.JobChanged("j", {"retries": 0})) == []
+    assert told(instance, e.ExternalTaskPrioritySet("a", 9), e.JobChanged("j", {"priority": 9})) == []
+
+
+def test_nobody_is_told_of_what_waits_or_is_over() -> None:
+    instance = begun()
+    unit(instance, external("a"), job("j"))
+    failed = e.ExternalTaskFailed("a", "w", "m", "d", 2, AT + 5_000, "log")
+    assert told(instance, failed) == []
+    assert told(instance, e.ExternalTaskCompleted("a", "w"), e.JobDeleted("j")) == []
 
 
 def test_what_is_made_and_ended_in_one_unit_never_appears() -> None:

@@ -14,7 +14,6 @@ from penstock.engine.commands import (
     ThrowExternalTaskError,
 )
 from penstock.engine.definition import Activity
-from penstock.engine.effects import WakeWorkers
 from penstock.engine.events import (
     ExternalTaskCompleted,
     ExternalTaskCreated,
@@ -36,7 +35,6 @@ from penstock.expr.host import HostObject
 def create_external_task(run: Run, x: Execution, a: Activity, topic: str, priority: str | None) -> None:
     """`x` waits until a worker of `topic` has done its work."""
     text = priority or run.definition.process.task_priority
-    name = evaluate_text(run, topic, x) or ""
     assert x.activity_instance is not None
     run.emit(
         ExternalTaskCreated(
@@ -44,12 +42,11 @@ def create_external_task(run: Run, x: Execution, a: Activity, topic: str, priori
             execution=x.id,
             activity=a.id,
             activity_instance=x.activity_instance,
-            topic=name,
+            topic=evaluate_text(run, topic, x) or "",
             priority=evaluate_int(run, text, x, "Priority value for external task") if text else 0,
             log=run.new_id(),
         )
     )
-    run.unit.effects.append(WakeWorkers(key=name, topic=name))
 
 
 def _find(run: Run, external_task: str) -> ExternalTask:
@@ -210,8 +207,6 @@ def set_retries(run: Run, command: SetExternalTaskRetries) -> Steps:
         raise BadUserRequest("The number of retries cannot be negative", external_task=task.id)
     run.emit(ExternalTaskRetriesSet(task.id, command.retries))
     yield from _retries_changed(run, task, before, command.retries)
-    if command.retries > 0:
-        run.unit.effects.append(WakeWorkers(key=task.topic, topic=task.topic))
 
 
 def set_priority(run: Run, command: SetExternalTaskPriority) -> None:

@@ -7,7 +7,6 @@ from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.catching import deliver, fire
 from penstock.engine.commands import ChangeJob, DeleteJob, ExecuteJob, FailJob, RecalculateJob
 from penstock.engine.definition import Activity
-from penstock.engine.effects import WakeJobs
 from penstock.engine.events import JobChanged, JobCreated, JobExecuted, JobFailed, JobKind
 from penstock.engine.incidents import close_for, incident_of, open_incident
 from penstock.engine.jobs import delete_job, due_of, first_retries, job_facts, job_priority
@@ -62,7 +61,6 @@ def _repeat(run: Run, job: Job) -> None:
                 **{**job_facts(job), "due_ms": due_ms},
             )
         )
-        run.unit.effects.append(WakeJobs(key=job.id, due_ms=due_ms))
 
 
 def create_signal(run: Run, subscription: Subscription, variables: dict[str, TypedValue]) -> None:
@@ -83,7 +81,6 @@ def create_signal(run: Run, subscription: Subscription, variables: dict[str, Typ
             log=run.new_id(),
         )
     )
-    run.unit.effects.append(WakeJobs(key=subscription.id))
 
 
 def _continue(run: Run, x: Execution, a: Activity, job: Job) -> Maybe:
@@ -165,7 +162,6 @@ def change(run: Run, command: ChangeJob) -> Steps:
     if retries is not None:
         if retries > 0:
             close_for(run, job.id, resolved=True)
-            run.unit.effects.append(WakeJobs(key=job.id, due_ms=job.due_ms))
         elif incident_of(run, job.id) is None:
             yield from open_incident(
                 run,

@@ -15,7 +15,6 @@ from penstock.base.ids import Ids
 from penstock.engine.apply import apply
 from penstock.engine.behavior import Steps
 from penstock.engine.definition import Activity, Definition
-from penstock.engine.effects import Effect
 from penstock.engine.events import (
     AnyEvent,
     InstanceEvents,
@@ -75,7 +74,6 @@ class Unit:
         self.logs_operations = logs_operations
         """Whether what the command does is written to the operation log."""
         self.runs: dict[str, Run] = {}
-        self.effects: list[Effect] = []
         self.called_state = InstanceState.INTERNALLY_TERMINATED
         """State in which called instances end when their call activity is canceled."""
         self.steps = 0

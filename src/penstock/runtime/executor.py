@@ -56,7 +56,7 @@ from penstock.runtime.delegates import Delegates
 from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
 from penstock.runtime.payload import check_command, check_events, clean
 from penstock.runtime.protocol import Settings
-from penstock.runtime.ready import EXTERNAL_TASK, JOB, ready_rows
+from penstock.runtime.ready import EXTERNAL_TASK, JOB, announced, ready_rows
 from penstock.runtime.scripts.host import ScriptHost
 from penstock.runtime.telemetry import logs
 from penstock.runtime.telemetry.counters import Counters
@@ -376,6 +376,7 @@ class Executor:
         events = unit.outcome()
         ticket = Ticket(epoch)
         ticket.events = events
+        notify: dict[str, None] = {}
         states: list[tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]] = []
         for happened in events:
             run = unit.runs[happened.instance]
@@ -385,8 +386,9 @@ class Executor:
                 if overrides:
                     rows = [_overridden(row, overrides) for row in rows]
                 ticket.rows += rows
-                self._announce(ticket, rows)
+                notify.update(dict.fromkeys(announced(rows, run.instance)))
             states.append(self._packed(run.instance, hots.get(happened.instance)))
+        ticket.notify = list(notify)
         # From here on nothing can fail: the memory follows.
         for instance, head, changed, chunks in states:
             known = hots.get(instance.id)
@@ -440,17 +442,6 @@ class Executor:
             if number not in chunks:
                 changed[number] = None
         return instance, head, changed, chunks
-
-    @staticmethod
-    def _announce(ticket: Ticket, rows: list[AnyChange]) -> None:
-        topics: dict[str, None] = {}
-        for row in rows:
-            if type(row) is RowChange and row.change is Change.INSERT:
-                if row.table == EXTERNAL_TASK:
-                    topics[f"external:{row.values['topic']}"] = None
-                elif row.table == JOB:
-                    topics["jobs"] = None
-        ticket.notify = list(topics)
 
     # ------------------------------------------------------------------------------------------ when a unit is dropped
 

@@ -10,7 +10,8 @@ import asyncio
 import heapq
 import logging
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -115,8 +116,7 @@ class Fetching:
         try:
             return await asyncio.shield(looking)
         except asyncio.CancelledError:
-            self._unlocking.add(giving := asyncio.ensure_future(self._give_back_when(looking)))
-            giving.add_done_callback(self._unlocking.discard)
+            self._begin(self._give_back_when(looking))
             raise
 
     async def _give_back_when(self, looking: "asyncio.Future[list[Row]]") -> None:
@@ -194,9 +194,12 @@ class Fetching:
     def give_back(self, rows: Sequence[Row]) -> None:
         """Unlocks tasks whose worker has gone away before its answer."""
         if rows:
-            task = asyncio.create_task(self._unlock(rows))
-            self._unlocking.add(task)
-            task.add_done_callback(self._unlocking.discard)
+            self._begin(self._unlock(rows))
+
+    def _begin(self, unlocking: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(unlocking)
+        self._unlocking.add(task)
+        task.add_done_callback(self._unlocking.discard)
 
     async def _unlock(self, rows: Sequence[Row]) -> None:
         try:

@@ -5,7 +5,7 @@ appear. The columns of a lease (worker and expiry, owner and expiry) are the sto
 event says so (a failure gives the lease back).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from penstock.base.ids import shard_of
@@ -60,6 +60,21 @@ def ready_rows(events: e.InstanceEvents, instance: Instance, definition: Definit
                 touched = Touched()
             read(touched, event, events)
     return [] if touched is None else _changes(touched, instance, definition)
+
+
+def announced(rows: Iterable[AnyChange], instance: Instance) -> Iterator[str]:
+    """Whom these changes give something to do, as `Batch.notify` names them: what is new, and what may be tried again.
+    A task that has just failed is not to be had before its retry."""
+    for row in rows:
+        if type(row) is not RowChange or row.change is Change.DELETE:
+            continue
+        values = row.values
+        if row.change is Change.UPDATE and (not values.get("retries") or "lock_expires_ms" in values):
+            continue
+        if row.table == JOB:
+            yield "jobs"
+        elif row.table == EXTERNAL_TASK:
+            yield f"external:{instance.external_tasks[values['id']].topic}"
 
 
 def _changes(touched: Touched, instance: Instance, definition: Definition | None) -> list[AnyChange]:
