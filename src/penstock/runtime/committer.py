@@ -216,7 +216,7 @@ class Committer:
                 self._wake = asyncio.get_running_loop().create_future()
                 await self._wake
             else:
-                self._flying, self._pending = self._pending[:UNITS_MAX], self._pending[UNITS_MAX:]
+                self._flying = self._next()
                 try:
                     await self._commit(list(self._flying))
                 except Exception as error:
@@ -224,6 +224,13 @@ class Committer:
                     self._broken(StoreFailed(f"The committer failed: {type(error).__name__}: {error}"))
                 finally:
                     self._flying = []
+
+    def _next(self) -> list[Ticket]:
+        """The units of the next batch. A change of the definitions ends it: what comes behind was stepped without it."""
+        pending = self._pending
+        end = next((n for n, ticket in enumerate(pending[:UNITS_MAX], 1) if ticket.bump_epoch), UNITS_MAX)
+        self._pending = pending[end:]
+        return pending[:end]
 
     async def _recover(self) -> None:
         """The store is out of reach: units are refused until the stream can be claimed again."""

@@ -161,7 +161,15 @@ class Node:
             counters=counters,
         )
         self._batches = Batches(
-            store, self, clock, settings, write=self._write, run=self._executor.run, execute=self._unless_gone
+            store,
+            self,
+            clock,
+            settings,
+            write=self._write,
+            write_made=self._write_made,
+            change=self._definitions.change,
+            run=self._executor.run,
+            execute=self._unless_gone,
         )
         self._jobs = JobRunner(store, clock, settings, self.name, self._execute_leased, shared=shared)
         self._owners: OrderedDict[str, str] = OrderedDict()
@@ -310,12 +318,15 @@ class Node:
         if len(self._owners) > OWNERS_MAX:
             self._owners.popitem(last=False)
 
-    async def _commit_plan(self, plan: Plan, epoch: int) -> None:
+    async def _commit_plan(
+        self, plan: Plan, epoch: int, *, jobs: Sequence[JobCheck] = (), bump_epoch: bool = True
+    ) -> None:
         ticket = Ticket(epoch)
         ticket.rows = plan.rows
         ticket.events = plan.events
         ticket.deleted = plan.deleted
-        ticket.bump_epoch = True
+        ticket.jobs = jobs
+        ticket.bump_epoch = bump_epoch
         await asyncio.shield(self._committer.submit(ticket))
 
     async def _write(
@@ -327,12 +338,21 @@ class Node:
         deleted: Sequence[str] = (),
     ) -> None:
         """Commits rows that follow from no step. Raises JobLost."""
+        plan = Plan(list(rows), list(events), list(deleted))
+
+        async def make() -> Plan:
+            return plan
+
+        await self._write_made(make, jobs)
+
+    async def _write_made(self, make: Callable[[], Awaitable[Plan]], jobs: Sequence[JobCheck]) -> None:
+        """Commits what `make` gives, made again whenever definitions or suspensions have changed meanwhile. Raises
+        JobLost."""
         for _ in range(ATTEMPTS_MAX):
-            ticket = Ticket(self._definitions.epoch)
-            ticket.rows = list(rows)
-            ticket.events, ticket.jobs, ticket.deleted = events, jobs, deleted
+            epoch = self._definitions.epoch
+            plan = await make()
             try:
-                await asyncio.shield(self._committer.submit(ticket))
+                await self._commit_plan(plan, epoch, jobs=jobs, bump_epoch=False)
             except StepAgain:
                 continue
             return
@@ -850,7 +870,7 @@ class Node:
             await self._write([cleanup.done(row, self.settings.default_retries)], jobs=checks)
             return None
         if row["kind"] in BATCH_KINDS:
-            await self._batches.run_job(row, checks, command.user)
+            await self._batches.run_job(row, checks)
             return None
         now_ms = self.clock.now_ms()
         executed = JobExecuted(

@@ -21,12 +21,15 @@ from penstock.runtime.batches.rows import (
     template_of,
 )
 from penstock.runtime.batches.work import PLANS, Reads, Work
-from penstock.runtime.definitions import beside, incident_closed, start_job_events, start_job_facts
+from penstock.runtime.definitions import Plan, beside, incident_closed, start_job_events, start_job_facts
 from penstock.runtime.executor import Request
 from penstock.runtime.protocol import Settings
 from penstock.runtime.ready import JOB
 from penstock.store.protocol import AnyChange, Change, DeleteWhere, JobCheck, Row, RowChange, Store, UpdateWhere
 from penstock.store.query import Op, Query, Where, eq, is_null, not_null, one_of
+
+Make = Callable[[], Awaitable[Plan]]
+"""Reads what it needs, and says what to write."""
 
 
 class Write(Protocol):
@@ -53,18 +56,24 @@ class Batches:
         settings: Settings,
         *,
         write: Write,
+        write_made: Callable[[Make, Sequence[JobCheck]], Awaitable[None]],
+        change: Callable[[Make], Awaitable[None]],
         run: Callable[[Request], Awaitable[Any]],
         execute: Callable[[c.Command], Awaitable[Any]],
     ) -> None:
-        """`run`: a unit of work with what is written beside it; `execute`: a command by itself."""
+        """`write_made`: what follows from rows as they were read, read again when a suspension has changed meanwhile;
+        `change`: such a change; `run`: a unit of work with what is written beside it; `execute`: a command by itself."""
         self._store = store
         self._reads = reads
         self._ids = reads.ids
         self._clock = clock
         self._settings = settings
         self._write = write
+        self._write_made = write_made
+        self._change = change
         self._run = run
         self._execute = execute
+        self._leads = {JobKind.BATCH_SEED.value: self._seed, JobKind.BATCH_MONITOR.value: self._monitor}
 
     # ------------------------------------------------------------------------------------------ making, ending
 
@@ -83,20 +92,23 @@ class Batches:
         return batch
 
     async def suspend(self, id: str, suspended: bool, events: Sequence[InstanceEvents] = ()) -> None:
-        """Suspends or activates a batch with its jobs. Raises BadUserRequest when there is none."""
-        batch = await self._batch(id)
-        if batch is None:
-            raise BadUserRequest(f"Unable to {'suspend' if suspended else 'activate'} batch with id '{id}'")
-        definitions = tuple(definition_ids(batch))
-        change = {"suspended": suspended}
-        await self._write(
-            [
-                RowChange(BATCH, Change.UPDATE, {"id": id, **change}),
-                UpdateWhere("job_definition", "id", definitions, change),
-                UpdateWhere(JOB, "job_definition_id", definitions, change),
-            ],
-            events=events,
-        )
+        """Suspends or activates a batch with its jobs, those too that a seed job is making. Raises BadUserRequest when
+        there is none."""
+
+        async def make() -> Plan:
+            batch = await self._batch(id)
+            if batch is None:
+                raise BadUserRequest(f"Unable to {'suspend' if suspended else 'activate'} batch with id '{id}'")
+            definitions = tuple(definition_ids(batch))
+            values = {"suspended": suspended}
+            rows: list[AnyChange] = [
+                RowChange(BATCH, Change.UPDATE, {"id": id, **values}),
+                UpdateWhere("job_definition", "id", definitions, values),
+                UpdateWhere(JOB, "job_definition_id", definitions, values),
+            ]
+            return Plan(rows, list(events), [])
+
+        await self._change(make)
 
     async def delete(self, id: str, *, cascade: bool, events: Sequence[InstanceEvents] = ()) -> None:
         """Ends a batch before it is done; `cascade`: it goes from history as well. Raises BadUserRequest."""
@@ -105,7 +117,7 @@ class Batches:
             raise BadUserRequest(f"Unable to delete batch with id '{id}'")
         now_ms = self._clock.now_ms()
         jobs = await self._jobs_of(batch)
-        rows = [*self._ended(batch, now_ms, cascade), DeleteWhere(JOB, "id", [job["id"] for job in jobs])]
+        rows = [*self._ended(batch, now_ms, cascade), DeleteWhere(JOB, "job_definition_id", definition_ids(batch))]
         deleted = await self._logged_jobs(batch) if cascade else []
         await self._write(rows, events=[*events, *(self._deleted(job, now_ms) for job in jobs)], deleted=deleted)
 
@@ -134,40 +146,39 @@ class Batches:
 
     # ------------------------------------------------------------------------------------------ jobs
 
-    async def run_job(self, job: Row, checks: Sequence[JobCheck], user: str | None) -> None:
+    async def run_job(self, job: Row, checks: Sequence[JobCheck]) -> None:
         """Runs a job of a batch. Raises what its work raises: then nothing has changed."""
-        now_ms = self._clock.now_ms()
-        batch = await self._batch(job["configuration"])
-        rows, events = self._done(job, now_ms)
-        if batch is None:
-            await self._write(rows, events=events, jobs=checks)
-        elif job["kind"] == JobKind.BATCH_SEED.value:
-            await self._seed(batch, job, rows, events, checks, now_ms)
-        elif job["kind"] == JobKind.BATCH_MONITOR.value:
-            await self._monitor(batch, rows, events, checks, now_ms)
-        else:
-            try:
-                await self._work(batch, job, rows, events, checks, now_ms)
-            except (NotFound, EntitySuspended) as error:
-                # For a job of an instance these mean that there is nothing to do, now; a batch has failed.
-                raise Failure(error.message) from error
+        if job["kind"] in self._leads:
+            await self._write_made(lambda: self._lead(job), checks)
+            return
+        try:
+            await self._work(job, checks)
+        except (NotFound, EntitySuspended) as error:
+            # For a job of an instance these mean that there is nothing to do, now; a batch has failed.
+            raise Failure(error.message) from error
 
-    def _done(self, job: Row, now_ms: int) -> tuple[list[AnyChange], list[InstanceEvents]]:
+    def _done(self, job: Row, now_ms: int) -> Plan:
         executed = JobExecuted(
             job=job["id"], log=beside(self._ids, job["id"]), retries=job["retries"], **start_job_facts(job)
         )
         gone = RowChange(JOB, Change.DELETE, {"shard": job["shard"], "id": job["id"]})
-        return [gone], [start_job_events(job, executed, now_ms, *incident_closed(job, resolved=True))]
+        return Plan([gone], [start_job_events(job, executed, now_ms, *incident_closed(job, resolved=True))], [])
 
-    async def _seed(
-        self,
-        batch: Row,
-        job: Row,
-        rows: list[AnyChange],
-        events: list[InstanceEvents],
-        checks: Sequence[JobCheck],
-        now_ms: int,
-    ) -> None:
+    def _add_jobs(self, plan: Plan, jobs: Sequence[Row], now_ms: int) -> None:
+        plan.rows += [RowChange(JOB, Change.INSERT, job) for job in jobs]
+        plan.events += [self._created(job, now_ms) for job in jobs]
+
+    async def _lead(self, job: Row) -> Plan:
+        """What a seed or monitor job does; nothing when its batch has gone."""
+        now_ms = self._clock.now_ms()
+        plan = self._done(job, now_ms)
+        batch = await self._batch(job["configuration"])
+        if batch is not None:
+            await self._leads[job["kind"]](batch, job, plan, now_ms)
+        return plan
+
+    async def _seed(self, batch: Row, job: Row, plan: Plan, now_ms: int) -> None:
+        """The execution jobs of one part, and the job that leads on."""
         number = job["payload"]["part"]
         parts = await self._store.rows(
             Query(PART, (eq("batch_id", batch["id"]), one_of("number", (number, number + 1))))
@@ -176,13 +187,12 @@ class Batches:
         for part in parts:
             if part["number"] == number:
                 jobs = self._execution_jobs(batch, part["ids"], now_ms)
-                rows.append(RowChange(PART, Change.DELETE, {"id": part["id"]}))
+                plan.rows.append(RowChange(PART, Change.DELETE, {"id": part["id"]}))
         created = batch["jobs_created"] + len(jobs)
         more = any(part["number"] > number for part in parts)
         jobs.append(self._seed_job(batch, number + 1, now_ms) if more else self._monitor_job(batch, now_ms, None))
-        rows += [RowChange(JOB, Change.INSERT, item) for item in jobs]
-        rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "jobs_created": created}))
-        await self._write(rows, events=[*events, *(self._created(item, now_ms) for item in jobs)], jobs=checks)
+        self._add_jobs(plan, jobs, now_ms)
+        plan.rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "jobs_created": created}))
 
     def _execution_jobs(self, batch: Row, ids: Sequence[str], now_ms: int) -> list[Row]:
         size = batch["invocations_per_job"]
@@ -203,36 +213,24 @@ class Batches:
         definition, retries = batch["monitor_job_definition_id"], self._settings.default_retries
         return new_job(batch, JobKind.BATCH_MONITOR.value, definition, self._ids, retries, now_ms, due_ms=due_ms)
 
-    async def _monitor(
-        self,
-        batch: Row,
-        rows: list[AnyChange],
-        events: list[InstanceEvents],
-        checks: Sequence[JobCheck],
-        now_ms: int,
-    ) -> None:
+    async def _monitor(self, batch: Row, job: Row, plan: Plan, now_ms: int) -> None:
+        """The end of the batch, or another look later."""
         if await self._store.count(Query(JOB, (eq("job_definition_id", batch["job_definition_id"]),))):
-            again = self._monitor_job(batch, now_ms, now_ms + self._settings.batch_poll_ms)
-            rows.append(RowChange(JOB, Change.INSERT, again))
-            events.append(self._created(again, now_ms))
+            self._add_jobs(plan, [self._monitor_job(batch, now_ms, now_ms + self._settings.batch_poll_ms)], now_ms)
         else:
-            rows += self._ended(batch, now_ms, False)
-        await self._write(rows, events=events, jobs=checks)
+            plan.rows += self._ended(batch, now_ms, False)
 
-    async def _work(
-        self,
-        batch: Row,
-        job: Row,
-        rows: list[AnyChange],
-        events: list[InstanceEvents],
-        checks: Sequence[JobCheck],
-        now_ms: int,
-    ) -> None:
+    async def _work(self, job: Row, checks: Sequence[JobCheck]) -> None:
+        now_ms = self._clock.now_ms()
+        done = self._done(job, now_ms)
+        batch = await self._batch(job["configuration"])
+        if batch is None:
+            await self._write(done.rows, events=done.events, jobs=checks)
+            return
         work: Work = await PLANS[JobKind(batch["type"])](self._reads, template_of(batch), job["payload"]["ids"], now_ms)
         for command in work.alone:
             await self._execute(command)
-        rows += work.rows
-        events += work.events
+        rows, events = [*done.rows, *work.rows], [*done.events, *work.events]
         if batch["execution_started_ms"] is None:
             rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "execution_started_ms": now_ms}))
         if work.commands:
