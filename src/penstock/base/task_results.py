@@ -22,6 +22,10 @@ from penstock.base.errors import Conflict
 MARK = '"taskResults"'
 """A text without this is no such document: saves reading it."""
 
+APPENDS = (b"penstock-results", b"append")
+"""The header of fetchAndLock's answers by which a server says that it appends to results itself, and that it ends a poll
+whose connection is closed."""
+
 
 class Seen(msgspec.Struct, frozen=True, array_like=True):
     """The version of a document that a worker was given: how many entries, and a digest of the text."""

@@ -18,7 +18,13 @@ from penstock.engine.variables import set_local, set_variable, visible
 from penstock.expr.values import TypedValue, holds_json
 
 
-def text_of(value: TypedValue) -> str | None:
+def results_text(value: TypedValue) -> str | None:
+    """The text of a variable that looks like results; None for any other."""
+    text = _text(value)
+    return text if text is not None and task_results.MARK in text else None
+
+
+def _text(value: TypedValue) -> str | None:
     """The text of a variable that may hold results: JSON as Json, as an Object in JSON, or as a String."""
     if not isinstance(value.value, str) or value.transient:
         return None
@@ -40,8 +46,8 @@ def set_reported(run: Run, x: Execution, report: ExternalTaskReport) -> None:
 def check_extends(run: Run, x: Execution, name: str, written: TypedValue) -> None:
     """Raises StaleResults when `written` would take away results that others have appended."""
     found = visible(run, x, name)
-    before, after = text_of(found.value) if found else None, text_of(written)
-    if before is None or after is None or task_results.MARK not in after:
+    before, after = results_text(found.value) if found else None, results_text(written)
+    if before is None or after is None:
         return
     try:
         task_results.check_extends(before, after)
@@ -53,10 +59,10 @@ def check_extends(run: Run, x: Execution, name: str, written: TypedValue) -> Non
 
 def _kept(report: ExternalTaskReport, name: str, written: TypedValue, current: TypedValue | None) -> TypedValue:
     """The value that the variable gets."""
-    text = text_of(written)
-    if text is None or task_results.MARK not in text:
+    text = results_text(written)
+    if text is None:
         return written
-    before = text_of(current) if current is not None else None
+    before = _text(current) if current is not None else None
     try:
         if name in report.append_results:
             after = task_results.append(before, text)

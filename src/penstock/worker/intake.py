@@ -12,12 +12,13 @@ from typing import Any
 
 import msgspec
 
+from penstock.base.task_results import APPENDS
 from penstock.worker.backoff import Backoff
 from penstock.worker.errors import RestError, WorkerError
 from penstock.worker.hand import Hand
 from penstock.worker.http.aio import Connection, Pool, within
 from penstock.worker.http.wire import Answer, Ask
-from penstock.worker.logic import retry_after_ms
+from penstock.worker.logic import OVERLOADED, retry_after_ms
 from penstock.worker.records import LockedTask
 
 logger = logging.getLogger("penstock.worker")
@@ -31,9 +32,6 @@ ANSWER_S = 15.0
 
 _BACKOFF = Backoff(first_ms=100, most_ms=10_000)
 _tasks = msgspec.json.Decoder(list[LockedTask])
-
-APPENDS = (b"penstock-results", b"append")
-"""The header by which a server says that it appends to results itself, and ends a poll whose connection is closed."""
 
 
 class Overloaded(WorkerError):
@@ -159,7 +157,7 @@ class Intake:
         await self._answered(answer)
 
     async def _answered(self, answer: Answer) -> None:
-        if answer.status in (429, 503):
+        if answer.status in OVERLOADED:
             raise Overloaded(f"the server has too much to do ({answer.status})", retry_after_ms(answer))
         if not answer.ok:
             self._unsure = answer.status >= 500

@@ -12,12 +12,12 @@ from penstock.api.http import Request
 from penstock.api.querying import by_id
 from penstock.base import task_results
 from penstock.base.task_results import Seen
-from penstock.engine.task_results import text_of
+from penstock.engine.task_results import results_text
 from penstock.expr.values import TypedValue
 from penstock.store.protocol import Row
 from penstock.store.query import Query, eq
 
-HEADERS = ((b"penstock-results", b"append"),)
+HEADERS = (task_results.APPENDS,)
 
 
 def changed(given: Iterable[tuple[Row, Mapping[str, TypedValue]]]) -> dict[str, Any]:
@@ -34,8 +34,8 @@ def changed(given: Iterable[tuple[Row, Mapping[str, TypedValue]]]) -> dict[str, 
 def _versions(variables: Mapping[str, TypedValue], known: dict[str, Seen | None]) -> dict[str, Any] | None:
     versions: dict[str, Any] = {}
     for name, value in variables.items():
-        text = text_of(value)
-        if text is None or task_results.MARK not in text:
+        text = results_text(value)
+        if text is None:
             continue
         if text not in known:
             known[text] = task_results.seen(text)
@@ -47,8 +47,7 @@ def _versions(variables: Mapping[str, TypedValue], known: dict[str, Seen | None]
 
 async def seen(request: Request, id: str, *written: Mapping[str, TypedValue]) -> dict[str, Seen]:
     """What the worker of a task was given, if what it writes makes that matter."""
-    texts = (text_of(value) for variables in written for value in variables.values())
-    if not any(text is not None and task_results.MARK in text for text in texts):
+    if all(results_text(value) is None for variables in written for value in variables.values()):
         return {}
     rows = await request.engine.rows(Query("external_task", by_id(id), columns=("seen_results",)))
     versions = rows[0]["seen_results"] if rows else None

@@ -282,13 +282,11 @@ async def _targets(request: Request, body: dto.SetRetries) -> list[Row]:
     ids = await _ids(request, body)
     if not ids:
         raise problems.bad_user_request("externalTaskIds is empty")
-    found: list[Row] = []
+    rows = {row["id"]: row for row in await request.engine.rows(Query(TABLE, by_ids(ids)))}
     for id in ids:
-        row = await _row(request, id)
-        if row is None:
+        if id not in rows:
             raise problems.invalid(404, f"Cannot find external task with id {id}: externalTask is null", 0)
-        found.append(row)
-    return found
+    return [rows[id] for id in ids]
 
 
 async def set_retries_of_all(request: Request) -> None:
