@@ -170,7 +170,6 @@ async def test_an_aborted_poll_leaves_nothing_locked(server: Server, base_url: s
             await asyncio.sleep(0.05)
         assert len(locked) == told, f"turn {turn}: {len(locked)} locked, {told} told"
         for row in server.get("/external-task", topicName="abort"):
-            server.post(f"/external-task/{row['id']}/complete", {"workerId": row["workerId"]}) if row[
-                "workerId"
-            ] else None
+            if row["workerId"]:
+                server.post(f"/external-task/{row['id']}/complete", {"workerId": row["workerId"]})
         writer.close()

@@ -228,3 +228,20 @@ def test_a_bpmn_error_is_no_failure() -> None:
         "variables": {"reason": {"type": "String", "value": "limit"}},
     }
     assert REPORTING.failed(task_of(), _topic(), BpmnError("X", variables={"a": object()})).what == "failure"
+
+
+class Speechless(Exception):
+    def __str__(self) -> str:
+        raise RuntimeError("no words")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Speechless(), BpmnError(cast(Any, object())), BpmnError("X", "\ud800"), TaskFailure("x", details=cast(Any, 3))],
+    ids=["no str", "no code", "a lone surrogate", "details that are no text"],
+)
+def test_what_cannot_be_reported_is_a_failure_too(error: Exception) -> None:
+    report = REPORTING.failed(task_of(retries=2), _topic(), error)
+    body = _body(report)
+    assert (report.what, body["retries"]) == ("failure", 1)
+    assert type(error).__name__ in body["errorMessage"] and type(error).__name__ in body["errorDetails"]

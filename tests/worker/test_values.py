@@ -1,5 +1,6 @@
 """Python values as process variables, and back."""
 
+import base64
 import dataclasses
 import enum
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from penstock.worker import File, FileRef, InvalidVariable, Typed
-from penstock.worker.values import WireValue, fields_of, read, write
+from penstock.worker.values import JAVA, WireValue, fields_of, read, write
 
 
 class Point(msgspec.Struct, rename="camel"):
@@ -121,6 +122,20 @@ OBJECT = {"serializationDataFormat": "application/json", "objectTypeName": "a.B"
 )
 def test_read(kind: str, wire: Any, info: Any, value: Any) -> None:
     assert read("v", WireValue(kind, wire, info)) == value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x73" + (b"\x72\x00\x01A" + bytes(11) + b"\x78") * 10_000,
+        b"\x73" + (b"\x72\x00\x01A" + bytes(9) + b"\x00\x01L\x00\x01f\x73") * 10_000,
+        b"\x71\x00\x00\x00\x00",
+    ],
+    ids=["a class below ten thousand others", "objects in place of names of types", "a handle that nobody has given"],
+)
+def test_what_java_would_not_write_stays_as_it_was_sent(content: bytes) -> None:
+    text = base64.b64encode(b"\xac\xed\x00\x05" + content).decode()
+    assert read("v", WireValue("Object", text, {"serializationDataFormat": JAVA})) == text
 
 
 @pytest.mark.parametrize(("kind", "wire"), [("Date", "yesterday"), ("Bytes", "%"), ("Json", "{")])

@@ -15,6 +15,7 @@ from worker_models import one_task
 from penstock.worker import (
     AsyncClient,
     Backoff,
+    Bearer,
     BpmnError,
     Client,
     Completed,
@@ -337,6 +338,28 @@ async def test_a_server_that_has_too_much_to_do_is_asked_later(base_url: str, ac
             await aclient.start("busy")
             await until(lambda: finished)
     assert finished[0].outcome is Outcome.COMPLETED and not any(refused.values())
+
+
+async def test_credentials_that_cannot_be_had_are_asked_for_again(base_url: str, aclient: AsyncClient) -> None:
+    await deploy(aclient, "locked-out")
+    finished: list[Finished] = []
+    asked: list[str] = []
+
+    def token() -> str:
+        asked.append("")
+        if len(asked) in (1, 2, 3, 6, 7):  # before the first poll, and after it
+            raise RuntimeError("the issuer does not answer")
+        return "t"
+
+    worker = Worker(base_url, auth=Bearer(token), observer=finished.append, long_poll_ms=500)
+
+    @worker.task("locked-out")
+    async def locked_out() -> None: ...
+
+    await aclient.start("locked-out")
+    async with worker:
+        await until(lambda: finished)
+    assert finished[0].outcome is Outcome.COMPLETED and len(asked) > 7
 
 
 async def test_it_goes_on_when_the_server_is_back(tmp_path: Path) -> None:

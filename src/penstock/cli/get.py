@@ -7,8 +7,6 @@ import typer
 
 from penstock.cli.options import DEFAULT_URL, Json, Url
 
-JAVA = "application/x-java-serialized-object"
-
 
 def get(
     kind: Annotated[
@@ -38,7 +36,7 @@ def get(
 
 def _readable(variable: dict[str, Any]) -> Any:
     """The value as the server keeps it; a collection that Java has serialised as JSON."""
-    from penstock.worker.values import WireValue, read
+    from penstock.worker.values import JAVA, WireValue, read
 
     value = variable["value"]
     if (variable.get("valueInfo") or {}).get("serializationDataFormat") != JAVA:

@@ -17,16 +17,30 @@ from penstock.worker.logic import Logic, drive, drive_async
 
 P = ParamSpec("P")
 T = TypeVar("T")
+R = TypeVar("R")
 
 CONNECTIONS_MAX = 64
 
 
-class _Call(Generic[P, T]):
-    """A method that runs a logic in the caller's thread."""
+class _Method(Generic[P, T]):
+    """A logic as a method: it has the logic's parameters and text."""
 
     def __init__(self, logic: Callable[P, Logic[T]]) -> None:
         self.logic = logic
         self.__doc__ = logic.__doc__
+
+    def driven(self, drive: Callable[[Logic[T]], R]) -> Callable[P, R]:
+        """What calls it. `drive`: runs one logic."""
+
+        @functools.wraps(self.logic)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            return drive(self.logic(*args, **kwargs))
+
+        return call
+
+
+class _Call(_Method[P, T]):
+    """A method that runs a logic in the caller's thread."""
 
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
@@ -36,20 +50,11 @@ class _Call(Generic[P, T]):
         if client is None:
             return self
         pool = client.pool
-
-        @functools.wraps(self.logic)
-        def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            return drive(self.logic(*args, **kwargs), pool)
-
-        return call
+        return self.driven(lambda logic: drive(logic, pool))
 
 
-class _AsyncCall(Generic[P, T]):
+class _AsyncCall(_Method[P, T]):
     """A method that runs a logic in the event loop."""
-
-    def __init__(self, logic: Callable[P, Logic[T]]) -> None:
-        self.logic = logic
-        self.__doc__ = logic.__doc__
 
     @overload
     def __get__(self, client: None, owner: type) -> Self: ...
@@ -59,12 +64,7 @@ class _AsyncCall(Generic[P, T]):
         if client is None:
             return self
         pool = client.pool
-
-        @functools.wraps(self.logic)
-        def call(*args: P.args, **kwargs: P.kwargs) -> Awaitable[T]:
-            return drive_async(self.logic(*args, **kwargs), pool)
-
-        return call
+        return self.driven(lambda logic: drive_async(logic, pool))
 
 
 class Client:

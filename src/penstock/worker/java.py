@@ -30,7 +30,7 @@ def deserialize(data: bytes) -> Any:
     reader = _Reader(data)
     try:
         return reader.value(0)
-    except (struct.error, IndexError, TypeError, KeyError, OverflowError) as error:
+    except (struct.error, IndexError, TypeError, KeyError, OverflowError, RecursionError) as error:
         raise ValueError(f"the serialised Java value is broken or of an unknown kind: {error!r}") from error
 
 
@@ -47,7 +47,7 @@ class _Reader:
         if tag == b"\x70":
             return None
         if tag == b"\x71":
-            return self._handles[self._number(">i") - _FIRST_HANDLE]
+            return self._earlier()
         if tag in b"\x74\x7c":
             return self._remember(self._text(">H" if tag == b"\x74" else ">q"))
         if tag == b"\x75":
@@ -115,7 +115,7 @@ class _Reader:
         if tag == b"\x70":
             return None
         if tag == b"\x71":
-            found = self._handles[self._number(">i") - _FIRST_HANDLE]
+            found = self._earlier()
             if not isinstance(found, _Class):
                 raise ValueError("the serialised Java value names no class")
             return found
@@ -170,6 +170,13 @@ class _Reader:
             raise ValueError("the serialised Java value ends too early")
         self._at += size
         return self._data[self._at - size : self._at]
+
+    def _earlier(self) -> Any:
+        """A part that came before, by its handle."""
+        place = self._number(">i") - _FIRST_HANDLE
+        if place < 0:
+            raise ValueError("the serialised Java value refers to a part that it does not have")
+        return self._handles[place]
 
     def _remember(self, value: Any) -> Any:
         self._handles.append(value)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -112,13 +112,13 @@ async def drive_async(logic: Logic[T], sender: AsyncSender) -> T:
         logic.close()
 
 
-def drive(logic: Logic[T], sender: Sender, sleep: Callable[[float], None] = time.sleep) -> T:
+def drive(logic: Logic[T], sender: Sender) -> T:
     """Runs a logic in this thread."""
     try:
         step = next(logic)
         while True:
             if type(step) is Pause:
-                sleep(step.ms / 1000)
+                time.sleep(step.ms / 1000)
                 step = logic.send(None)
                 continue
             assert type(step) is Ask

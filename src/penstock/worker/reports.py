@@ -78,6 +78,16 @@ class Reporting:
 
     def failed(self, task: ExternalTask, topic: Topic, error: BaseException) -> Report:
         """The handler has raised something (or its outcome was refused)."""
+        try:
+            return self._failed(task, topic, error)
+        except Exception as broken:
+            # A code that is no text, an exception without a `str`: the task must not stay locked because of that.
+            why = f"the handler raised {type(error).__name__}, which cannot be reported ({type(broken).__name__})"
+            untold = TypeError(why)
+            untold.__cause__ = error
+            return self._failed(task, topic, untold)
+
+    def _failed(self, task: ExternalTask, topic: Topic, error: BaseException) -> Report:
         if isinstance(error, BpmnError):
             return self._bpmn_error(task, topic, error)
         left = topic.retries.left(task.retries)

@@ -333,8 +333,7 @@ class Session:
         """Gives back what this worker id has locked and this worker does not know of. Raises WorkerError."""
         if self._settings.shares_id:
             return
-        now_s = self.loop.time()
-        self._resting = {id: until_s for id, until_s in self._resting.items() if until_s > now_s}
+        self._forget_rested()
         locked = await self.call(worker_calls.locked_by(self._settings.worker_id))
         unknown = [id for id in locked if id not in self._hand and id not in self._resting]
         if unknown:
@@ -344,9 +343,12 @@ class Session:
     def _rests(self, id: str, wait_ms: int) -> None:
         """A failed task keeps its worker and a lock until it is tried again (Camunda): that one is not given back."""
         if len(self._resting) >= RESTING_MAX:
-            now_s = self.loop.time()
-            self._resting = {id: until_s for id, until_s in self._resting.items() if until_s > now_s}
+            self._forget_rested()
         self._resting[id] = self.loop.time() + wait_ms / 1000 + 1
+
+    def _forget_rested(self) -> None:
+        now_s = self.loop.time()
+        self._resting = {id: until_s for id, until_s in self._resting.items() if until_s > now_s}
 
     # ------------------------------------------------------------------------------------------ for tasks
 

@@ -16,7 +16,7 @@ TRACESTATE = "tracestate"
 
 
 class Tracing:
-    """Makes spans; `enabled` says whether anybody could see them."""
+    """Makes spans."""
 
     def __init__(self) -> None:
         try:
@@ -28,14 +28,9 @@ class Tracing:
         self._tracer = self._trace.get_tracer("penstock.worker")
 
     @property
-    def enabled(self) -> bool:
-        """Whether the package is installed."""
-        return self._trace is not None
-
-    @property
     def variables(self) -> tuple[str, ...]:
         """What has to be fetched with every task."""
-        return (TRACEPARENT, TRACESTATE) if self.enabled else ()
+        return () if self._trace is None else (TRACEPARENT, TRACESTATE)
 
     def span(self, task: ExternalTask) -> AbstractContextManager[Any]:
         """The span in which the handler runs; an exception that leaves it is recorded."""

@@ -34,6 +34,8 @@ import msgspec
 from penstock.worker import java
 from penstock.worker.errors import InvalidVariable
 
+JAVA = "application/x-java-serialized-object"
+
 
 class WireValue(msgspec.Struct):
     """A variable as servers send it."""
@@ -264,7 +266,7 @@ def _read_object(wire: WireValue) -> Any:
     data_format = str((wire.valueInfo or {}).get("serializationDataFormat", ""))
     if isinstance(wire.value, str) and "json" in data_format:
         return msgspec.json.decode(wire.value)
-    if isinstance(wire.value, str) and data_format == "application/x-java-serialized-object":
+    if isinstance(wire.value, str) and data_format == JAVA:
         return _read_java(wire.value)
     return wire.value
 

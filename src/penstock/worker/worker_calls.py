@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
-from urllib.parse import quote
 
 import msgspec
 
 from penstock.worker.backoff import Backoff
+from penstock.worker.calls import segment
 from penstock.worker.errors import ConnectionLost, RestError
 from penstock.worker.http.wire import Ask
 from penstock.worker.logic import OVERLOADED, UNCLEAR, Logic, Patience, Pause, retry_after_ms, succeeded
@@ -29,7 +29,7 @@ class Told(Enum):
 
 
 def _path(task: str, what: str) -> str:
-    return f"/external-task/{quote(task, safe='')}/{what}"
+    return f"/external-task/{segment(task)}/{what}"
 
 
 def complete(task: str, worker: str, variables: Mapping[str, Any], local_variables: Mapping[str, Any]) -> Ask:
@@ -116,7 +116,7 @@ def locked_by(worker: str) -> Logic[list[str]]:
     """Ids of the tasks that this worker has locked now."""
     found: list[str] = []
     while True:
-        path = f"/external-task?workerId={quote(worker, safe='')}&locked=true&sortBy=id&sortOrder=asc"
+        path = f"/external-task?workerId={segment(worker)}&locked=true&sortBy=id&sortOrder=asc"
         ask = Ask("GET", f"{path}&firstResult={len(found)}&maxResults={LIST_ROWS}", repeatable=True, timeout_s=15)
         answer = yield from succeeded(ask, _PATIENCE)
         rows = msgspec.json.decode(answer.body, type=list[_Id])

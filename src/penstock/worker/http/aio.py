@@ -73,13 +73,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def say_goodbye(self) -> bool:
-        """Tells the server that nothing more will come, while an answer that is on its way is still taken. False: this
-        kind of connection cannot (TLS)."""
-        if self._transport is None or self._transport.is_closing() or not self._transport.can_write_eof():
-            return False
-        self._transport.write_eof()
-        return True
+    def say_goodbye(self) -> None:
+        """Tells the server that nothing more will come, while an answer that is on its way is still taken. A connection
+        with TLS cannot say that."""
+        if self._transport is not None and not self._transport.is_closing() and self._transport.can_write_eof():
+            self._transport.write_eof()
 
 
 class Pool:

@@ -46,7 +46,7 @@ class Auth(Protocol):
     """Says who the client is. `headers` is asked for each request, so tokens may be renewed there."""
 
     def headers(self) -> Mapping[str, str]:
-        """The headers to add."""
+        """The headers to add. What it raises is a ConnectionLost: without them the server is out of reach."""
         ...
 
 
@@ -60,10 +60,10 @@ class Address:
                 f"{base_url!r} is no address of a server: write something like http://127.0.0.1:8080/engine-rest"
             )
         self.host: str = parts.hostname
-        self.secure = parts.scheme == "https"
-        self.port = parts.port or (443 if self.secure else 80)
+        secure = parts.scheme == "https"
+        self.port = parts.port or (443 if secure else 80)
         self.prefix = parts.path.rstrip("/")
-        self.tls = (tls or ssl.create_default_context()) if self.secure else None
+        self.tls = (tls or ssl.create_default_context()) if secure else None
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self.prefix}"
         self._auth = auth
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -72,15 +72,21 @@ class Address:
         self._common = f"host: {host}\r\nuser-agent: penstock-worker\r\n"
 
     def request(self, ask: Ask) -> bytes:
-        """The bytes of a request."""
+        """The bytes of a request. Raises ConnectionLost when there are no credentials for it now."""
         lines = [f"{ask.method} {self.prefix}{ask.path} HTTP/1.1\r\n{self._common}accept: {ask.accept}\r\n"]
         if self._auth is not None:
-            lines += [f"{name}: {_line(value)}\r\n" for name, value in self._auth.headers().items()]
+            lines += [f"{name}: {_line(value)}\r\n" for name, value in self._credentials(self._auth).items()]
         if ask.body is not None:
             lines.append(f"content-type: {ask.type}\r\ncontent-length: {len(ask.body)}\r\n\r\n")
             return "".join(lines).encode("latin-1") + ask.body
         lines.append("content-length: 0\r\n\r\n" if ask.method in ("POST", "PUT") else "\r\n")
         return "".join(lines).encode("latin-1")
+
+    def _credentials(self, auth: Auth) -> Mapping[str, str]:
+        try:
+            return auth.headers()
+        except Exception as error:
+            raise ConnectionLost(f"there are no credentials for {self.url}: {error!r}", sent=False) from error
 
 
 def _line(value: str) -> str:
