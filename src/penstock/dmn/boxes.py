@@ -1,4 +1,4 @@
-"""Boxed expressions from XML: one method per element, found by its local name."""
+"""Boxed expressions from XML: one function per element, found by its local name."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -9,159 +9,172 @@ from penstock.model.xml import Element
 CAMUNDA = "{http://camunda.org/schema/1.0/dmn}"
 
 
-class Boxes:
-    """Reads boxed expressions."""
-
-    def first(self, parent: Element) -> model.Boxed | None:
-        """The boxed expression directly inside an element, if there is one."""
-        for child in parent.children:
-            read = _TABLE.get(child.name)
-            if read is not None:
-                return read(self, child)
-        return None
-
-    def _part(self, element: Element, name: str) -> model.Boxed | None:
-        child = next(iter(element.all(name)), None)
-        return None if child is None else self.first(child)
-
-    def literal(self, element: Element) -> model.Literal:
-        text = next(iter(element.all("text")), None)
-        return model.Literal(
-            **_common(element),
-            text="" if text is None else text.text,
-            language=element.get("expressionLanguage") or "",
-        )
-
-    def context(self, element: Element) -> model.Context:
-        return model.Context(
-            **_common(element), entries=tuple(self._entry(each) for each in element.all("contextEntry"))
-        )
-
-    def _entry(self, element: Element) -> model.Entry:
-        variable = next(iter(element.all("variable")), None)
-        return model.Entry(
-            id=element.id or "",
-            line=element.line,
-            variable=None if variable is None else _variable(variable),
-            value=self.first(element),
-        )
-
-    def list(self, element: Element) -> model.Items:
-        items = [_TABLE[child.name](self, child) for child in element.children if child.name in _TABLE]
-        return model.Items(**_common(element), items=tuple(items))
-
-    def relation(self, element: Element) -> model.Relation:
-        rows = [
-            tuple(_TABLE[child.name](self, child) for child in row.children if child.name in _TABLE)
-            for row in element.all("row")
-        ]
-        return model.Relation(
-            **_common(element), columns=tuple(_variable(each) for each in element.all("column")), rows=tuple(rows)
-        )
-
-    def function(self, element: Element) -> model.FunctionBox:
-        kind = element.get("kind") or "FEEL"
-        kinds = {each.value: each for each in model.FunctionKind}
-        return model.FunctionBox(
-            **_common(element),
-            kind=kinds.get(kind, model.FunctionKind.JAVA),
-            parameters=tuple(_variable(each) for each in element.all("formalParameter")),
-            body=self.first(element),
-        )
-
-    def invocation(self, element: Element) -> model.Invocation:
-        return model.Invocation(
-            **_common(element),
-            function=self.first(element),
-            bindings=tuple(self._binding(each) for each in element.all("binding")),
-        )
-
-    def _binding(self, element: Element) -> model.Binding:
-        parameter = next(iter(element.all("parameter")), None)
-        return model.Binding(
-            line=element.line,
-            parameter=model.Variable(name="") if parameter is None else _variable(parameter),
-            value=self.first(element),
-        )
-
-    def conditional(self, element: Element) -> model.Conditional:
-        return model.Conditional(
-            **_common(element),
-            condition=self._part(element, "if"),
-            yes=self._part(element, "then"),
-            no=self._part(element, "else"),
-        )
-
-    def iteration(self, element: Element) -> model.Iteration:
-        loop = model.Loop(element.name)
-        return model.Iteration(
-            **_common(element),
-            loop=loop,
-            name=(element.get("iteratorVariable") or "").strip(),
-            domain=self._part(element, "in"),
-            body=self._part(element, "return" if loop is model.Loop.FOR else "satisfies"),
-        )
-
-    def filter(self, element: Element) -> model.FilterBox:
-        return model.FilterBox(**_common(element), base=self._part(element, "in"), match=self._part(element, "match"))
-
-    def table(self, element: Element) -> model.Table:
-        policies = {each.value: each for each in model.HitPolicy}
-        aggregations = {each.value: each for each in model.Aggregation}
-        return model.Table(
-            **_common(element),
-            hit_policy=policies.get(element.get("hitPolicy") or "UNIQUE", model.HitPolicy.UNIQUE),
-            aggregation=aggregations.get(element.get("aggregation") or ""),
-            inputs=tuple(self._input(each) for each in element.all("input")),
-            outputs=tuple(self._output(each) for each in element.all("output")),
-            rules=tuple(self._rule(each) for each in element.all("rule")),
-        )
-
-    def _input(self, element: Element) -> model.InputClause:
-        expression = next(iter(element.all("inputExpression")), None)
-        return model.InputClause(
-            id=element.id or "",
-            line=element.line,
-            label=element.get("label") or "",
-            expression=model.Literal() if expression is None else self.literal(expression),
-            allowed=_tests(element, "inputValues"),
-            variable=element.qualified.get(CAMUNDA + "inputVariable") or "",
-        )
-
-    def _output(self, element: Element) -> model.OutputClause:
-        default = next(iter(element.all("defaultOutputEntry")), None)
-        return model.OutputClause(
-            id=element.id or "",
-            line=element.line,
-            name=element.get("name") or "",
-            label=element.get("label") or "",
-            type_ref=element.get("typeRef") or "",
-            allowed=_tests(element, "outputValues"),
-            default=None if default is None else self.literal(default),
-        )
-
-    def _rule(self, element: Element) -> model.Rule:
-        return model.Rule(
-            id=element.id or "",
-            line=element.line,
-            tests=tuple(self.literal(each) for each in element.all("inputEntry")),
-            outputs=tuple(self.literal(each) for each in element.all("outputEntry")),
-        )
+def child_of(element: Element, name: str) -> Element | None:
+    """The first child with this local name."""
+    return next(iter(element.all(name)), None)
 
 
-_TABLE: Mapping[str, Callable[[Boxes, Element], model.Boxed]] = {
-    "literalExpression": Boxes.literal,
-    "context": Boxes.context,
-    "list": Boxes.list,
-    "relation": Boxes.relation,
-    "functionDefinition": Boxes.function,
-    "invocation": Boxes.invocation,
-    "conditional": Boxes.conditional,
-    "for": Boxes.iteration,
-    "some": Boxes.iteration,
-    "every": Boxes.iteration,
-    "filter": Boxes.filter,
-    "decisionTable": Boxes.table,
+def boxed_in(parent: Element) -> model.Boxed | None:
+    """The boxed expression directly inside an element, if there is one."""
+    return next((_TABLE[child.name](child) for child in parent.children if child.name in _TABLE), None)
+
+
+def _all_boxed_in(parent: Element) -> tuple[model.Boxed, ...]:
+    return tuple(_TABLE[child.name](child) for child in parent.children if child.name in _TABLE)
+
+
+def _part(element: Element, name: str) -> model.Boxed | None:
+    child = child_of(element, name)
+    return None if child is None else boxed_in(child)
+
+
+def literal(element: Element) -> model.Literal:
+    text = child_of(element, "text")
+    return model.Literal(
+        **_common(element),
+        text="" if text is None else text.text,
+        language=element.get("expressionLanguage") or "",
+    )
+
+
+def context(element: Element) -> model.Context:
+    return model.Context(**_common(element), entries=tuple(_entry(each) for each in element.all("contextEntry")))
+
+
+def _entry(element: Element) -> model.Entry:
+    variable = child_of(element, "variable")
+    return model.Entry(
+        id=element.id or "",
+        line=element.line,
+        variable=None if variable is None else _variable(variable),
+        value=boxed_in(element),
+    )
+
+
+def items(element: Element) -> model.Items:
+    return model.Items(**_common(element), items=_all_boxed_in(element))
+
+
+def relation(element: Element) -> model.Relation:
+    return model.Relation(
+        **_common(element),
+        columns=tuple(_variable(each) for each in element.all("column")),
+        rows=tuple(_all_boxed_in(row) for row in element.all("row")),
+    )
+
+
+def function(element: Element) -> model.FunctionBox:
+    kind = element.get("kind") or "FEEL"
+    kinds = {each.value: each for each in model.FunctionKind}
+    return model.FunctionBox(
+        **_common(element),
+        kind=kinds.get(kind, model.FunctionKind.JAVA),
+        parameters=tuple(_variable(each) for each in element.all("formalParameter")),
+        body=boxed_in(element),
+    )
+
+
+def invocation(element: Element) -> model.Invocation:
+    return model.Invocation(
+        **_common(element),
+        function=boxed_in(element),
+        bindings=tuple(_binding(each) for each in element.all("binding")),
+    )
+
+
+def _binding(element: Element) -> model.Binding:
+    parameter = child_of(element, "parameter")
+    return model.Binding(
+        line=element.line,
+        parameter=model.Variable(name="") if parameter is None else _variable(parameter),
+        value=boxed_in(element),
+    )
+
+
+def conditional(element: Element) -> model.Conditional:
+    return model.Conditional(
+        **_common(element),
+        condition=_part(element, "if"),
+        yes=_part(element, "then"),
+        no=_part(element, "else"),
+    )
+
+
+def iteration(element: Element) -> model.Iteration:
+    loop = model.Loop(element.name)
+    return model.Iteration(
+        **_common(element),
+        loop=loop,
+        name=(element.get("iteratorVariable") or "").strip(),
+        domain=_part(element, "in"),
+        body=_part(element, "return" if loop is model.Loop.FOR else "satisfies"),
+    )
+
+
+def filtered(element: Element) -> model.FilterBox:
+    return model.FilterBox(**_common(element), base=_part(element, "in"), match=_part(element, "match"))
+
+
+def table(element: Element) -> model.Table:
+    policies = {each.value: each for each in model.HitPolicy}
+    aggregations = {each.value: each for each in model.Aggregation}
+    return model.Table(
+        **_common(element),
+        hit_policy=policies.get(element.get("hitPolicy") or "UNIQUE", model.HitPolicy.UNIQUE),
+        aggregation=aggregations.get(element.get("aggregation") or ""),
+        inputs=tuple(_input(each) for each in element.all("input")),
+        outputs=tuple(_output(each) for each in element.all("output")),
+        rules=tuple(_rule(each) for each in element.all("rule")),
+    )
+
+
+def _input(element: Element) -> model.InputClause:
+    expression = child_of(element, "inputExpression")
+    return model.InputClause(
+        id=element.id or "",
+        line=element.line,
+        label=element.get("label") or "",
+        expression=model.Literal() if expression is None else literal(expression),
+        allowed=tests(element, "inputValues"),
+        variable=element.qualified.get(CAMUNDA + "inputVariable") or "",
+    )
+
+
+def _output(element: Element) -> model.OutputClause:
+    default = child_of(element, "defaultOutputEntry")
+    return model.OutputClause(
+        id=element.id or "",
+        line=element.line,
+        name=element.get("name") or "",
+        label=element.get("label") or "",
+        type_ref=element.get("typeRef") or "",
+        allowed=tests(element, "outputValues"),
+        default=None if default is None else literal(default),
+    )
+
+
+def _rule(element: Element) -> model.Rule:
+    return model.Rule(
+        id=element.id or "",
+        line=element.line,
+        tests=tuple(literal(each) for each in element.all("inputEntry")),
+        outputs=tuple(literal(each) for each in element.all("outputEntry")),
+    )
+
+
+_TABLE: Mapping[str, Callable[[Element], model.Boxed]] = {
+    "literalExpression": literal,
+    "context": context,
+    "list": items,
+    "relation": relation,
+    "functionDefinition": function,
+    "invocation": invocation,
+    "conditional": conditional,
+    "for": iteration,
+    "some": iteration,
+    "every": iteration,
+    "filter": filtered,
+    "decisionTable": table,
 }
 
 
@@ -178,7 +191,8 @@ def _variable(element: Element) -> model.Variable:
     )
 
 
-def _tests(element: Element, name: str) -> str:
-    child = next(iter(element.all(name)), None)
-    text = None if child is None else next(iter(child.all("text")), None)
+def tests(element: Element, name: str) -> str:
+    """The unary tests that the child with this name holds."""
+    child = child_of(element, name)
+    text = None if child is None else child_of(child, "text")
     return "" if text is None else text.text.strip()

@@ -10,8 +10,8 @@ from penstock.dmn.logic.builder import Builder, Problems, fitted
 from penstock.dmn.logic.functions import named_function
 from penstock.dmn.logic.kinds import TABLE
 from penstock.expr.feel.expression import Environment
-from penstock.expr.feel.run import FeelError, Run
-from penstock.expr.feel.types import Type, fit
+from penstock.expr.feel.run import Run
+from penstock.expr.feel.types import Type, fit_arguments
 from penstock.expr.feel.values import Function
 
 
@@ -31,11 +31,14 @@ class Nodes:
             namespace: Builder(TABLE, graph.types[namespace].find, each.language, self.problems)
             for namespace, each in graph.models.items()
         }
+        self._types: dict[Key, Type | None] = {}
         self.codes: dict[Key, NodeCode] = {key: self._code(key, node) for key, node in graph.nodes()}
 
     def type_of(self, key: Key, node: model.Node) -> Type | None:
         """The type that a node's variable declares."""
-        return self._builders[key[0]].type_of(node.variable.type_ref, node)
+        if key not in self._types:
+            self._types[key] = self._builders[key[0]].type_of(node.variable.type_ref, node)
+        return self._types[key]
 
     def _code(self, key: Key, node: model.Node) -> NodeCode:
         if isinstance(node, model.Decision):
@@ -110,10 +113,7 @@ class ServiceFunction(Function):
         self._evaluation = evaluation
 
     def call(self, run: Run, args: Sequence[Any]) -> Any:
-        if len(args) != len(self._needs):
-            raise FeelError(f"{self.name} has {len(self._needs)} parameters, not {len(args)}")
-        values = [value if of is None else fit(of, value) for of, value in zip(self.types, args, strict=True)]
-        given = {need.key: value for need, value in zip(self._needs, values, strict=True)}
+        given = {need.key: value for need, value in zip(self._needs, fit_arguments(self, args), strict=True)}
         run.enter()
         try:
             inner = self._evaluation.within(given)

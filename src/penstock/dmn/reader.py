@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from penstock.dmn import model
-from penstock.dmn.boxes import Boxes
+from penstock.dmn.boxes import CAMUNDA, boxed_in, child_of, function, tests
 from penstock.model.xml import Document, Element, XmlRefused, read_xml
 
 NAMESPACES = {
@@ -17,7 +17,6 @@ NAMESPACES = {
     "https://www.omg.org/spec/DMN/20230324/MODEL/": "1.5",
     "https://www.omg.org/spec/DMN/20240513/MODEL/": "1.6",
 }
-CAMUNDA = "{http://camunda.org/schema/1.0/dmn}"
 
 
 class DmnRefused(Exception):
@@ -65,17 +64,17 @@ def _definitions(root: Element) -> model.Definitions:
 
 
 def _item(element: Element) -> model.ItemDefinition:
-    function = next(iter(element.all("functionItem")), None)
+    callable_ = child_of(element, "functionItem")
     return model.ItemDefinition(
         id=element.id or "",
         line=element.line,
         name=(element.get("name") or "").strip(),
         type_ref=_text(element, "typeRef"),
         is_collection=element.get("isCollection") == "true",
-        allowed=_tests(element, "allowedValues"),
-        constraint=_tests(element, "typeConstraint"),
+        allowed=tests(element, "allowedValues"),
+        constraint=tests(element, "typeConstraint"),
         components=tuple(_item(each) for each in element.all("itemComponent")),
-        function=None if function is None else _function_item(function),
+        function=None if callable_ is None else _function_item(callable_),
     )
 
 
@@ -92,13 +91,8 @@ def _function_item(element: Element) -> model.FunctionItem:
 
 def _text(element: Element, name: str) -> str:
     """The text of a child, or the attribute of this name: DMN 1.1 writes some references as elements."""
-    child = next(iter(element.all(name)), None)
+    child = child_of(element, name)
     return (child.text if child is not None else element.get(name) or "").strip()
-
-
-def _tests(element: Element, name: str) -> str:
-    child = next(iter(element.all(name)), None)
-    return "" if child is None else _text(child, "text")
 
 
 def _node(element: Element) -> model.Node | None:
@@ -113,7 +107,7 @@ def _node(element: Element) -> model.Node | None:
 
 def _common(element: Element) -> dict[str, Any]:
     name = element.get("name") or ""
-    variable = next(iter(element.all("variable")), None)
+    variable = child_of(element, "variable")
     return {
         "id": element.id or "",
         "line": element.line,
@@ -134,17 +128,17 @@ def _decision(element: Element) -> model.Decision:
         **_common(element),
         requires=tuple(_requirement(each) for each in requirements),
         knowledge=_references(element.all("knowledgeRequirement"), "requiredKnowledge"),
-        logic=Boxes().first(element),
+        logic=boxed_in(element),
         version_tag=element.qualified.get(CAMUNDA + "versionTag"),
         history_ttl=ttl,
     )
 
 
 def _knowledge(element: Element) -> model.Knowledge:
-    logic = next(iter(element.all("encapsulatedLogic")), None)
+    logic = child_of(element, "encapsulatedLogic")
     return model.Knowledge(
         **_common(element),
-        function=None if logic is None else Boxes().function(logic),
+        function=None if logic is None else function(logic),
         knowledge=_references(element.all("knowledgeRequirement"), "requiredKnowledge"),
     )
 

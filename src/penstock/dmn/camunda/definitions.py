@@ -20,15 +20,6 @@ _POLICIES = frozenset(
         model.HitPolicy.COLLECT,
     }
 )
-_DEFAULT_LANGUAGES = frozenset(
-    {
-        "http://www.omg.org/spec/FEEL/20140401",
-        "http://www.omg.org/spec/DMN/20180521/FEEL/",
-        "https://www.omg.org/spec/DMN/20191111/FEEL/",
-        "https://www.omg.org/spec/DMN/20211108/FEEL/",
-        "https://www.omg.org/spec/DMN/20230324/FEEL/",
-    }
-)
 
 
 class Input(msgspec.Struct, frozen=True):
@@ -152,7 +143,7 @@ def _check_ids(decisions: Iterable[model.Decision]) -> None:
 def _decision(node: model.Decision, definitions: model.Definitions, known: set[str]) -> CamundaDecision | None:
     """The decision; None for one whose logic Camunda 7 ignores."""
     requires = _requires(node, definitions, known)
-    language = "" if definitions.language in _DEFAULT_LANGUAGES else definitions.language
+    language = definitions.language
     logic: Table | LiteralLogic
     if isinstance(node.logic, model.Table):
         logic = _table(node, node.logic, language)

@@ -12,24 +12,13 @@ import msgspec
 from penstock.base.errors import DecisionFailed, ExpressionFailed
 from penstock.dmn.camunda.feel import ENVIRONMENT, FeelNames, from_feel, to_feel
 from penstock.dmn.camunda.scope import Scope
+from penstock.dmn.languages import FEEL_UNTIL_1_5
 from penstock.expr import juel
 from penstock.expr.feel.compile.scope import FIRST, Code, Frame
 from penstock.expr.feel.compile.tests import INPUT_SLOT
 from penstock.expr.feel.expression import Expression
 from penstock.expr.feel.lexer import FeelSyntaxError
 from penstock.expr.feel.run import Exhausted, FeelError, shown
-
-FEEL_LANGUAGES = frozenset(
-    {
-        "feel",
-        "http://www.omg.org/spec/feel/20140401",
-        "http://www.omg.org/spec/dmn/20180521/feel/",
-        "https://www.omg.org/spec/dmn/20191111/feel/",
-        "https://www.omg.org/spec/dmn/20211108/feel/",
-        "https://www.omg.org/spec/dmn/20230324/feel/",
-    }
-)
-
 
 FRAME_SLOTS = 16
 """What the tests of a column share; more local names than fit make a frame of their own."""
@@ -89,7 +78,7 @@ def text_of(text: str, language: str) -> Text | None:
         return None
     name = language.strip()
     lower = name.lower()
-    if not name or lower in FEEL_LANGUAGES:
+    if not name or lower in FEEL_UNTIL_1_5:
         return Text(text, Language.FEEL, name)
     return Text(text, Language.JUEL if lower == "juel" else Language.SCRIPT, name)
 

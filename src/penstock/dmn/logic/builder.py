@@ -1,9 +1,10 @@
 """From boxed expressions to `Logic`: a function of the visible names and the run."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from penstock.dmn import model
+from penstock.dmn.languages import FEEL
 from penstock.expr.feel.expression import Environment, Expression
 from penstock.expr.feel.lexer import FeelSyntaxError
 from penstock.expr.feel.run import FeelError, Run, shown
@@ -11,20 +12,7 @@ from penstock.expr.feel.types import Type, fit
 
 Names = Mapping[str, Any]
 Logic = Callable[[Names, Run], Any]
-B = TypeVar("B", bound=model.Boxed)
 Build = Callable[["Builder", Any, Environment], Logic]
-
-FEEL_LANGUAGES = frozenset(
-    {
-        "feel",
-        "http://www.omg.org/spec/feel/20140401",
-        "http://www.omg.org/spec/dmn/20180521/feel/",
-        "https://www.omg.org/spec/dmn/20191111/feel/",
-        "https://www.omg.org/spec/dmn/20211108/feel/",
-        "https://www.omg.org/spec/dmn/20230324/feel/",
-        "https://www.omg.org/spec/dmn/20240513/feel/",
-    }
-)
 
 
 class Problems:
@@ -73,7 +61,7 @@ class Builder:
     def expression(self, literal: model.Literal, environment: Environment) -> Expression | None:
         """The parsed text; None for one that is no FEEL, which is noted."""
         language = literal.language or self._language
-        if language and language.lower().rstrip() not in FEEL_LANGUAGES:
+        if language and language.lower().rstrip() not in FEEL:
             self.problems.add(literal, f'"{language}" is no expression language here')
             return None
         try:

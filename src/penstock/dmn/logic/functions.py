@@ -5,12 +5,11 @@ from typing import Any
 
 from penstock.dmn import model
 from penstock.dmn.logic.builder import Builder, Logic, Names
-from penstock.expr.feel.compile.calls import External
+from penstock.expr.feel.compile.calls import External, invoke_named
 from penstock.expr.feel.expression import Environment
-from penstock.expr.feel.numbers import ArithmeticFailed
-from penstock.expr.feel.run import FeelError, Run
-from penstock.expr.feel.types import Type, fit
-from penstock.expr.feel.values import Function, type_name
+from penstock.expr.feel.run import Run
+from penstock.expr.feel.types import Type, fit_arguments
+from penstock.expr.feel.values import Function
 
 
 class BoxedFunction(Function):
@@ -26,9 +25,7 @@ class BoxedFunction(Function):
         self._names = names
 
     def call(self, run: Run, args: Sequence[Any]) -> Any:
-        if len(args) != len(self.parameters):
-            raise FeelError(f"{self.name} has {len(self.parameters)} parameters, not {len(args)}")
-        values = [value if of is None else fit(of, value) for of, value in zip(self.types, args, strict=True)]
+        values = fit_arguments(self, args)
         run.enter()
         try:
             return self._body({**self._names, **dict(zip(self.parameters, values, strict=True))}, run)
@@ -59,14 +56,6 @@ def invocation(builder: Builder, boxed: model.Invocation, environment: Environme
     def invoked(names: Names, run: Run) -> Any:
         called = target(names, run)
         args = {name: logic(names, run) for name, logic in bindings}
-        try:
-            if not isinstance(called, Function):
-                raise FeelError(f"a {type_name(called)} cannot be invoked")
-            return called.call_named(run, args)
-        except FeelError as error:
-            run.note(str(error))
-        except ArithmeticFailed:
-            run.note("a result is no number in the range of FEEL")
-        return None
+        return invoke_named(run, called, args)
 
     return invoked

@@ -3,6 +3,8 @@
 The answer is True, False, or None where the values cannot be compared.
 """
 
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +13,16 @@ from penstock.expr.feel.temporal import NANOS, Date, DateTime, DaysTime, Time, Y
 from penstock.expr.feel.values import Function, Range
 
 _PLAIN = frozenset({bool, str, Decimal, DaysTime, YearsMonths, Date})
+ORDERED = (Decimal, str)
+"""Of two values of one of these types `COMPARISONS` says it all."""
+COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "=": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def equal(a: Any, b: Any, run: Run | None = None) -> bool | None:
@@ -180,6 +192,13 @@ def member(value: Any, test: Any, run: Run | None = None) -> bool | None:
         includes(item, value, run) if type(item) is Range and type(value) is not Range else equal(value, item, run)
         for item in test
     )
+
+
+def three_valued(decisive: bool, values: Sequence[bool | None]) -> bool | None:
+    """`decisive` if one value is, null if one is no boolean, else the opposite (§10.3.2.15, table 48)."""
+    if any(value is decisive for value in values):
+        return decisive
+    return not decisive if all(type(value) is bool for value in values) else None
 
 
 def fingerprint(value: Any, run: Run) -> Any:

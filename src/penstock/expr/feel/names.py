@@ -32,12 +32,16 @@ def normal(name: str) -> str:
 
 
 @functools.lru_cache(maxsize=_NAMES_MAX)
-def _pattern(name: str) -> "tuple[str, re.Pattern[str]] | None":
-    """First word and pattern of a name that is more than one word; None for a plain word."""
+def _first_word(name: str) -> str | None:
+    """The word that a name of more than one begins with; None for a plain word."""
     pieces = _PIECE_RE.findall(name)
-    first = _WORD_RE.match(pieces[0]) if pieces else None
-    if len(pieces) < 2 or first is None:
-        return None
+    return pieces[0] if len(pieces) > 1 and _WORD_RE.match(pieces[0]) else None
+
+
+@functools.lru_cache(maxsize=_NAMES_MAX)
+def _pattern(name: str) -> "re.Pattern[str]":
+    """How a name of more than one word may be written. Made when a text has its first word: it takes long."""
+    pieces = _PIECE_RE.findall(name)
     gap = f"[{BLANKS}]"
     pattern = re.escape(pieces[0])
     for before, piece in itertools.pairwise(pieces):
@@ -45,7 +49,7 @@ def _pattern(name: str) -> "tuple[str, re.Pattern[str]] | None":
         pattern += gap + ("+" if both_words else "*") + re.escape(piece)
     if _is_word(pieces[-1]):
         pattern += f"(?![{PART}])"
-    return pieces[0], re.compile(pattern)
+    return re.compile(pattern)
 
 
 def _is_word(piece: str) -> bool:
@@ -56,7 +60,7 @@ class Names:
     """The known names of more than one word."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._by_word: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        self._by_word: dict[str, list[str]] = {}
         for name in names:
             self.add(name)
 
@@ -66,20 +70,20 @@ class Names:
         return made
 
     def add(self, name: str) -> None:
-        """Makes a name known; longer names come first."""
-        found = _pattern(name)
-        if found is None:
+        """Makes a name known."""
+        word = _first_word(name)
+        if word is None:
             return
-        entries = self._by_word.setdefault(found[0], [])
-        if all(known != name for known, _ in entries):
-            entries.append((name, found[1]))
-            entries.sort(key=lambda entry: -len(entry[0]))
+        found = self._by_word.setdefault(word, [])
+        if name not in found:
+            found.append(name)
+            found.sort(key=len, reverse=True)
 
     def longest(self, text: str, start: int, word: str) -> tuple[str, int] | None:
         """The longest known name at `start`, where the word `word` stands, and where it ends."""
         best: tuple[str, int] | None = None
-        for name, pattern in self._by_word.get(word, ()):
-            match = pattern.match(text, start)
+        for name in self._by_word.get(word, ()):
+            match = _pattern(name).match(text, start)
             if match is not None and (best is None or match.end() > best[1]):
                 best = (name, match.end())
         return best

@@ -5,13 +5,11 @@ from typing import Any
 
 from penstock.expr.feel.numbers import text_of
 from penstock.expr.feel.run import FeelError
-from penstock.expr.feel.temporal import Date, DateTime, DaysTime, Time, YearsMonths
+from penstock.expr.feel.temporal import Temporal
 from penstock.expr.feel.values import Function, Range
 
 DEPTH_MAX = 50
 CHARS_MAX = 1_000_000
-
-_ISO = (Date, Time, DateTime, DaysTime, YearsMonths)
 
 
 def text(value: Any, chars_max: int = CHARS_MAX) -> str:
@@ -41,7 +39,7 @@ class _Writer:
             return "true" if value else "false"
         if type(value) is Decimal:
             return text_of(value)
-        if isinstance(value, _ISO):
+        if isinstance(value, Temporal):
             return value.isoformat()
         if type(value) is list:
             return "[" + ", ".join(self.write(item, depth + 1) for item in value) + "]"

@@ -207,6 +207,13 @@ def allows(of: Type, value: Any) -> bool:
     return value is None or of.holds(value)
 
 
+def fit_arguments(function: Function, args: Sequence[Any]) -> list[Any]:
+    """The arguments of a call by position as the function declares them. Raises FeelError."""
+    if len(args) != len(function.parameters):
+        raise FeelError(f"{function.name} has {len(function.parameters)} parameters, not {len(args)}")
+    return [value if of is None else fit(of, value) for of, value in zip(function.types, args, strict=True)]
+
+
 def fit(of: Type, value: Any) -> Any:
     """The value as one of this type. Raises FeelError when it is none."""
     if value is None or of is ANY or of.holds(value):

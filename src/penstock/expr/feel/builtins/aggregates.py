@@ -7,7 +7,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from penstock.expr.feel.equality import COMPARABLE, less
+from penstock.expr.feel.equality import COMPARABLE, less, three_valued
 from penstock.expr.feel.functions import builtin
 from penstock.expr.feel.numbers import CONTEXT, ONE, ZERO
 from penstock.expr.feel.run import FeelError, Run
@@ -136,18 +136,13 @@ def mode(run: Run, items: list[Any]) -> list[Any]:
     return sorted(item for item, found in counts.items() if found == most)
 
 
-def _three_valued(run: Run, items: list[Any], decisive: bool) -> bool | None:
-    run.spend(len(items))
-    if any(item is decisive for item in items):
-        return decisive
-    return not decisive if all(type(item) is bool for item in items) else None
-
-
 @aggregate("all")
 def all_(run: Run, items: list[Any]) -> bool | None:
-    return _three_valued(run, items, False)
+    run.spend(len(items))
+    return three_valued(False, items)
 
 
 @aggregate("any")
 def any_(run: Run, items: list[Any]) -> bool | None:
-    return _three_valued(run, items, True)
+    run.spend(len(items))
+    return three_valued(True, items)

@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 from penstock.expr.feel import functions
-from penstock.expr.feel.builtins import contexts, conversion, moments
+from penstock.expr.feel.builtins import contexts, conversion, moments, text
 from penstock.expr.feel.builtins import lists as standard_lists
 from penstock.expr.feel.builtins.moments import day_of
 from penstock.expr.feel.equality import fingerprint
@@ -106,12 +106,10 @@ def partition(run: Run, items: list[Any], size: Decimal) -> list[Any]:
 
 @builtin("string join(list: list, delimiter: string?, prefix: string?, suffix: string?)")
 def string_join(run: Run, items: list[Any], delimiter: str | None, prefix: str | None, suffix: str | None) -> str:
-    texts = [item for item in items if item is not None]
-    if not all(type(item) is str for item in texts):
-        raise FeelError("only texts can be joined")
-    made = (prefix or "") + (delimiter or "").join(texts) + (suffix or "")
-    run.make_text(len(made))
-    return made
+    joined = text.string_join(run, items, delimiter)
+    before, after = prefix or "", suffix or ""
+    run.make_text(len(before) + len(after))
+    return before + joined + after
 
 
 @builtin("put(context: context, key: string, value: Any?)")

@@ -37,8 +37,7 @@ def context(run: Run, entries: list[Any]) -> dict[str, Any]:
 
 @builtin("context put(context: context, key: string, value: Any?)")
 def context_put(run: Run, target: dict[str, Any], key: str, value: Any) -> dict[str, Any]:
-    run.make_list(len(target) + 1)
-    return {**target, key: value}
+    return _put(run, target, [key], value)
 
 
 @builtin("context put(context: context, keys: list, value: Any?)")

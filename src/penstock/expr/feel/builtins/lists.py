@@ -107,6 +107,7 @@ def index_of(run: Run, items: list[Any], match: Any) -> list[Any]:
 
 @builtin("union(*list: list)")
 def union(run: Run, lists: list[list[Any]]) -> list[Any]:
+    run.expect_list(sum(map(len, lists)))
     return distinct(run, [item for items in lists for item in items])
 
 

@@ -1,6 +1,6 @@
 """Calls, and functions that an expression makes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from penstock.expr.feel import tree
@@ -10,7 +10,7 @@ from penstock.expr.feel.compile.scope import Code, Frame, FrameSize, Locals
 from penstock.expr.feel.functions import Builtin
 from penstock.expr.feel.numbers import ArithmeticFailed
 from penstock.expr.feel.run import Exhausted, FeelError, Run
-from penstock.expr.feel.types import Type, fit
+from penstock.expr.feel.types import Type, fit_arguments
 from penstock.expr.feel.values import Function, type_name
 
 
@@ -80,10 +80,14 @@ def _positional(function: Code, args: Sequence[Code]) -> Code:
 
 def invoke(run: Run, target: Any, args: list[Any]) -> Any:
     """The value of a call; null with a message where it fails."""
+    return _attempt(run, target, lambda function: function.call(run, args))
+
+
+def _attempt(run: Run, target: Any, call: Callable[[Function], Any]) -> Any:
     try:
         if not isinstance(target, Function):
             raise FeelError(f"a {type_name(target)} cannot be called")
-        return target.call(run, args)
+        return call(target)
     except FeelError as error:
         run.note(str(error))
     except ArithmeticFailed:
@@ -92,21 +96,19 @@ def invoke(run: Run, target: Any, args: list[Any]) -> Any:
 
 
 def _named(function: Code, names: Sequence[str], args: Sequence[Code]) -> Code:
+    if len(set(names)) != len(names):
+        return _failing("an argument is given twice")
+
     def called(frame: Frame) -> Any:
         target = function(frame)
-        try:
-            if not isinstance(target, Function):
-                raise FeelError(f"a {type_name(target)} cannot be called")
-            if len(set(names)) != len(names):
-                raise FeelError("an argument is given twice")
-            return target.call_named(frame[1], {name: arg(frame) for name, arg in zip(names, args, strict=True)})
-        except FeelError as error:
-            frame[1].note(str(error))
-        except ArithmeticFailed:
-            frame[1].note("a result is no number in the range of FEEL")
-        return None
+        return invoke_named(frame[1], target, {name: arg(frame) for name, arg in zip(names, args, strict=True)})
 
     return called
+
+
+def invoke_named(run: Run, target: Any, args: Mapping[str, Any]) -> Any:
+    """The value of a call with arguments by name; null with a message where it fails."""
+    return _attempt(run, target, lambda function: function.call_named(run, args))
 
 
 class Closure(Function):
@@ -130,9 +132,7 @@ class Closure(Function):
         self._size = size
 
     def call(self, run: Run, args: Sequence[Any]) -> Any:
-        if len(args) != len(self.parameters):
-            raise FeelError(f"a function of {len(self.parameters)} parameters is called with {len(args)} arguments")
-        values = [value if of is None else fit(of, value) for of, value in zip(self.types, args, strict=True)]
+        values = fit_arguments(self, args)
         frame = [*self._frame, *values, *[None] * (self._size.slots - self._start - len(values))]
         frame[1] = run
         run.enter()

@@ -1,23 +1,21 @@
 """Comparisons, `between`, `in`, `instance of`, `and`, `or`."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
 from penstock.expr.feel import tree
 from penstock.expr.feel.compile.compiler import Compiler
 from penstock.expr.feel.compile.scope import Code, Frame, Locals
-from penstock.expr.feel.equality import at_most, compare, member
+from penstock.expr.feel.equality import COMPARISONS, ORDERED, at_most, compare, member, three_valued
 from penstock.expr.feel.types import NULL
 from penstock.expr.feel.values import type_name
-
-_PLAIN = (Decimal, str)
 
 
 def comparison(compiler: Compiler, node: tree.Comparison, scope: Locals) -> Code:
     left = compiler.code(node.left, scope)
-    if isinstance(node.right, tree.Constant) and type(node.right.value) in _PLAIN:
-        return _WITH_CONSTANT[node.operator](left, node.right.value)
+    if isinstance(node.right, tree.Constant) and type(node.right.value) in ORDERED:
+        return _with_constant(node.operator, left, node.right.value)
     return _general(node.operator, left, compiler.code(node.right, scope))
 
 
@@ -35,74 +33,14 @@ def _compared(frame: Frame, operator: str, a: Any, b: Any) -> bool | None:
     return found
 
 
-def _equals(left: Code, constant: Any) -> Code:
-    kind = type(constant)
+def _with_constant(operator: str, left: Code, constant: Any) -> Code:
+    kind, holds = type(constant), COMPARISONS[operator]
 
-    def equals(frame: Frame) -> bool | None:
+    def compared(frame: Frame) -> bool | None:
         value = left(frame)
-        return value == constant if type(value) is kind else _compared(frame, "=", value, constant)
+        return holds(value, constant) if type(value) is kind else _compared(frame, operator, value, constant)
 
-    return equals
-
-
-def _differs(left: Code, constant: Any) -> Code:
-    kind = type(constant)
-
-    def differs(frame: Frame) -> bool | None:
-        value = left(frame)
-        return value != constant if type(value) is kind else _compared(frame, "!=", value, constant)
-
-    return differs
-
-
-def _less(left: Code, constant: Any) -> Code:
-    kind = type(constant)
-
-    def less(frame: Frame) -> bool | None:
-        value = left(frame)
-        return value < constant if type(value) is kind else _compared(frame, "<", value, constant)
-
-    return less
-
-
-def _at_most(left: Code, constant: Any) -> Code:
-    kind = type(constant)
-
-    def not_more(frame: Frame) -> bool | None:
-        value = left(frame)
-        return value <= constant if type(value) is kind else _compared(frame, "<=", value, constant)
-
-    return not_more
-
-
-def _more(left: Code, constant: Any) -> Code:
-    kind = type(constant)
-
-    def more(frame: Frame) -> bool | None:
-        value = left(frame)
-        return value > constant if type(value) is kind else _compared(frame, ">", value, constant)
-
-    return more
-
-
-def _at_least(left: Code, constant: Any) -> Code:
-    kind = type(constant)
-
-    def not_less(frame: Frame) -> bool | None:
-        value = left(frame)
-        return value >= constant if type(value) is kind else _compared(frame, ">=", value, constant)
-
-    return not_less
-
-
-_WITH_CONSTANT: dict[str, Callable[[Code, Any], Code]] = {
-    "=": _equals,
-    "!=": _differs,
-    "<": _less,
-    "<=": _at_most,
-    ">": _more,
-    ">=": _at_least,
-}
+    return compared
 
 
 def between(compiler: Compiler, node: tree.Between, scope: Locals) -> Code:
@@ -120,7 +58,7 @@ def between(compiler: Compiler, node: tree.Between, scope: Locals) -> Code:
 
 def contained(compiler: Compiler, node: tree.In, scope: Locals) -> Code:
     value = compiler.code(node.value, scope)
-    if all(isinstance(test, tree.Constant) and type(test.value) in _PLAIN for test in node.tests):
+    if all(isinstance(test, tree.Constant) and type(test.value) in ORDERED for test in node.tests):
         return _one_of(value, [test.value for test in node.tests if isinstance(test, tree.Constant)])
     tests = [compiler.code(test, scope) for test in node.tests]
 
@@ -174,10 +112,3 @@ def logic(compiler: Compiler, node: tree.Logic, scope: Locals) -> Code:
         return None if unknown else not decisive
 
     return combined
-
-
-def three_valued(decisive: bool, values: Sequence[bool | None]) -> bool | None:
-    """`decisive` if one value is, null if one is no boolean, else the opposite (§10.3.2.15, table 48)."""
-    if any(value is decisive for value in values):
-        return decisive
-    return not decisive if all(type(value) is bool for value in values) else None

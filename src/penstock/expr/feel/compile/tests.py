@@ -4,29 +4,19 @@ A cell that names `?` is a condition; any other expression gives a value that th
 that it must be in, or a boolean that decides by itself.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
 from penstock.expr.feel import tree
 from penstock.expr.feel.compile.compiler import Compiler
 from penstock.expr.feel.compile.scope import FIRST, Code, Frame, Locals
-from penstock.expr.feel.equality import includes, member
+from penstock.expr.feel.equality import COMPARISONS, ORDERED, includes, member
 from penstock.expr.feel.values import comparison_range
 
 INPUT = "?"
 INPUT_SLOT = FIRST
 SCOPE = Locals().with_name(INPUT)
-
-_PLAIN = (Decimal, str)
-_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
-    "<": lambda value, end: value < end,
-    "<=": lambda value, end: value <= end,
-    ">": lambda value, end: value > end,
-    ">=": lambda value, end: value >= end,
-    "=": lambda value, end: value == end,
-    "!=": lambda value, end: value != end,
-}
 
 
 def tests(compiler: Compiler, node: tree.Tests) -> Code:
@@ -60,7 +50,7 @@ def _test(compiler: Compiler, node: tree.Node) -> Code:
 
 def _equals(constant: Any) -> Code:
     kind = type(constant)
-    if kind in _PLAIN:
+    if kind in ORDERED:
 
         def equals(frame: Frame) -> bool:
             value = frame[INPUT_SLOT]
@@ -73,9 +63,9 @@ def _equals(constant: Any) -> Code:
 def _compares(operator: str, constant: Any) -> Code:
     kind = type(constant)
     range_ = comparison_range(operator, constant)
-    if kind not in _PLAIN:
+    if kind not in ORDERED:
         return lambda frame: includes(range_, frame[INPUT_SLOT], frame[1])
-    holds = _COMPARE[operator]
+    holds = COMPARISONS[operator]
 
     def compares(frame: Frame) -> bool | None:
         value = frame[INPUT_SLOT]
@@ -94,42 +84,14 @@ def _is_plain_interval(node: tree.Interval) -> bool:
 
 def _inside(node: tree.Interval) -> Code:
     low, high = (end.value for end in (node.start, node.end) if isinstance(end, tree.Constant))
-    return _INSIDE[node.start_included, node.end_included](low, high)
+    starts = COMPARISONS["<=" if node.start_included else "<"]
+    ends = COMPARISONS["<=" if node.end_included else "<"]
 
-
-def _closed(low: Decimal, high: Decimal) -> Code:
     def inside(frame: Frame) -> bool:
         value = frame[INPUT_SLOT]
-        return type(value) is Decimal and low <= value <= high
+        return type(value) is Decimal and starts(low, value) and ends(value, high)
 
     return inside
-
-
-def _open_start(low: Decimal, high: Decimal) -> Code:
-    def inside(frame: Frame) -> bool:
-        value = frame[INPUT_SLOT]
-        return type(value) is Decimal and low < value <= high
-
-    return inside
-
-
-def _open_end(low: Decimal, high: Decimal) -> Code:
-    def inside(frame: Frame) -> bool:
-        value = frame[INPUT_SLOT]
-        return type(value) is Decimal and low <= value < high
-
-    return inside
-
-
-def _open(low: Decimal, high: Decimal) -> Code:
-    def inside(frame: Frame) -> bool:
-        value = frame[INPUT_SLOT]
-        return type(value) is Decimal and low < value < high
-
-    return inside
-
-
-_INSIDE = {(True, True): _closed, (False, True): _open_start, (True, False): _open_end, (False, False): _open}
 
 
 def _condition(code: Code) -> Code:
