@@ -14,6 +14,11 @@ ITEM: Sequence[Link] = (("GET", "", "self"), ("DELETE", "", "delete"), ("PUT", "
 MEMBERS: Sequence[Link] = (("DELETE", "", "delete"), ("PUT", "", "create"))
 
 
+def self_link(request: Request, path: str) -> dict[str, str]:
+    """The link of something that was just made to itself."""
+    return {"method": "GET", "href": request.link(path), "rel": "self"}
+
+
 def links(path: str, found: Sequence[Link]) -> Handler:
     """The handler of `OPTIONS path`; a `{id}` in it is the id that was asked for, whether there is such a thing or not."""
 

@@ -145,6 +145,14 @@ async def one(request: Request, query: Query) -> Row | None:
     return rows[0] if rows else None
 
 
+async def must(request: Request, query: Query, missing: str, status: int = 404, code: int | None = None) -> Row:
+    """The only row of a query. Raises `InvalidRequestException` with `status` and the message `missing` without one."""
+    row = await one(request, query)
+    if row is None:
+        raise problems.invalid(status, missing, code)
+    return row
+
+
 async def listed_rows(request: Request, query: Query) -> list[Row]:
     """The rows of a query, each with the moment at which it may be removed from history."""
     return await removal.rows(request.engine, query)

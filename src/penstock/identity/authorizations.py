@@ -7,11 +7,10 @@ import msgspec
 
 from penstock.base.errors import BadUserRequest, Duplicate, Failure, NotFound, NullValue
 from penstock.identity import permissions
-from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, by, put, update
-from penstock.identity.changes import remove as gone
-from penstock.identity.permissions import ALL_BITS, ANY, NAMES
+from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, gone, put, update
+from penstock.identity.permissions import ALL_BITS, ANY, NAMES, Resource
 from penstock.store.protocol import AnyChange, Row
-from penstock.store.query import Query, Term, one_of
+from penstock.store.query import Query, Term, eq, one_of
 
 TABLE = "identity_authorization"
 
@@ -83,8 +82,14 @@ def delete(id: str) -> MakeChanges:
 
 async def of_resource(present: Present, resource: int, resource_id: str, *where: Term) -> list[AnyChange]:
     """The end of the authorizations on one resource for which `where` holds."""
-    rows = await present.all(TABLE, by("resource_type", int(resource)), by("resource_id", resource_id), *where)
+    rows = await present.all(TABLE, eq("resource_type", int(resource)), eq("resource_id", resource_id), *where)
     return [gone(TABLE, id=row["id"]) for row in rows]
+
+
+async def of_tenants(present: Present, member: Term) -> list[AnyChange]:
+    """The end of the authorizations of a user or group on the tenants that it belongs to."""
+    tenants = {row["tenant_id"] for row in await present.all("tenant_member", member)}
+    return [change for id in sorted(tenants) for change in await of_resource(present, Resource.TENANT, id, member)]
 
 
 def names(row: Row) -> list[str]:
@@ -132,7 +137,7 @@ def allows(
 def concerning(resource: int, resource_id: str | None) -> Query:
     """The stored authorizations that `allows` has to look at."""
     places = (ANY,) if resource_id is None or resource_id == ANY else (resource_id, ANY)
-    return Query(TABLE, (by("resource_type", int(resource)), one_of("resource_id", places)))
+    return Query(TABLE, (eq("resource_type", int(resource)), one_of("resource_id", places)))
 
 
 # ------------------------------------------------------------------------------------------ making
@@ -176,14 +181,14 @@ async def _refuse_twin(present: Present, columns: dict[str, object], id: str | N
     names = ("type", "resource_type", "resource_id", "user_id", "group_id")
     if columns["resource_id"] is None:
         return
-    twins = await present.all(TABLE, *(by(name, columns[name]) for name in names if columns[name] is not None))
+    twins = await present.all(TABLE, *(eq(name, columns[name]) for name in names if columns[name] is not None))
     if any(twin["id"] != id for twin in twins):
         raise Duplicate("There is an authorization of this type for this user or group on this resource already")
 
 
 _HISTORY: dict[int, str] = {
-    permissions.Resource.HISTORIC_PROCESS_INSTANCE: "process_instance",
-    permissions.Resource.HISTORIC_TASK: "task",
+    Resource.HISTORIC_PROCESS_INSTANCE: "process_instance",
+    Resource.HISTORIC_TASK: "task",
 }
 
 
@@ -192,12 +197,12 @@ async def _of_history(present: Present, wanted: Authorization) -> dict[str, obje
     table = _HISTORY.get(wanted.resource)
     row = None
     if table is not None and wanted.resource_id not in (None, ANY):
-        row = await present.find(table, by("id", wanted.resource_id))
+        row = await present.find(table, eq("id", wanted.resource_id))
     return {"removal_ms": row["removal_ms"] if row else None, "root_id": row["root_id"] if row else None}
 
 
 async def _must(present: Present, id: str) -> Row:
-    row = await present.find(TABLE, by("id", id))
+    row = await present.find(TABLE, eq("id", id))
     if row is None:
         raise NotFound(f"Authorization with id {id} does not exist.")
     return row

@@ -9,7 +9,7 @@ import msgspec
 from penstock.base.ids import Ids
 from penstock.engine.events import AnyEvent
 from penstock.store.protocol import AnyChange, Change, DeleteWhere, Row, RowChange
-from penstock.store.query import Query, Term, eq
+from penstock.store.query import Query, Term
 
 ADMIN = "Admin"
 OPERATOR = "Operator"
@@ -103,16 +103,11 @@ def update(table: str, values: Mapping[str, Any]) -> RowChange:
     return RowChange(table, Change.UPDATE, values)
 
 
-def remove(table: str, **key: Any) -> RowChange:
+def gone(table: str, **key: Any) -> RowChange:
     """The end of a row."""
     return RowChange(table, Change.DELETE, key)
 
 
-def remove_where(table: str, column: str, value: Any) -> DeleteWhere:
+def gone_where(table: str, column: str, value: Any) -> DeleteWhere:
     """The end of every row whose `column` is `value`."""
     return DeleteWhere(table, column, (value,))
-
-
-def by(column: str, value: Any) -> Term:
-    """`column = value`."""
-    return eq(column, value)

@@ -9,9 +9,9 @@ import msgspec
 
 from penstock.base.errors import NotFound
 from penstock.identity import authorizations
-from penstock.identity.changes import TASK_WORKER, Changes, MakeChanges, Operation, Present, Property, by, put, update
-from penstock.identity.changes import remove as gone
+from penstock.identity.changes import TASK_WORKER, Changes, MakeChanges, Operation, Present, Property, gone, put, update
 from penstock.identity.permissions import Resource
+from penstock.store.query import eq
 
 TABLE = "saved_filter"
 
@@ -58,7 +58,7 @@ def delete(id: str) -> MakeChanges:
 
 
 async def _must(present: Present, id: str) -> None:
-    if not await present.find(TABLE, by("id", id)):
+    if not await present.find(TABLE, eq("id", id)):
         raise NotFound(f"Filter with id '{id}' does not exist.")
 
 

@@ -2,17 +2,16 @@
 
 import msgspec
 
-from penstock.base.errors import BadUserRequest, Conflict, Duplicate, NotFound, NullValue
+from penstock.base.errors import Duplicate, NullValue
 from penstock.identity import authorizations, resource_ids, users
-from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, by, put, update
-from penstock.identity.changes import remove as gone
-from penstock.identity.changes import remove_where as gone_where
+from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, gone, gone_where, put
+from penstock.identity.entities import Kind
 from penstock.identity.permissions import Resource
-from penstock.store.protocol import AnyChange
+from penstock.store.query import eq
 
 TABLE = "identity_group"
 MEMBER = "group_member"
-WHAT = "Group"
+KIND = Kind("Group", TABLE)
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -27,47 +26,28 @@ def create(group: Group) -> MakeChanges:
     """A new group. Raises BadUserRequest when there is one of that id."""
     if group.id is None:
         raise NullValue("groupId is null")
-    id = resource_ids.check(WHAT, group.id)
-
-    async def make(present: Present) -> Changes:
-        if await present.find(TABLE, by("id", id)):
-            raise BadUserRequest("The group already exists")
-        return Changes([put(TABLE, msgspec.structs.asdict(group))], [_operation("Create", id)])
-
-    return make
+    id = resource_ids.check(KIND.what, group.id)
+    return KIND.create(msgspec.structs.asdict(group), _operation("Create", id))
 
 
 def change(id: str, group: Group) -> MakeChanges:
     """Another name and type. Raises NotFound, and Conflict for the attributes of another group."""
-
-    async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
-            raise NotFound(f"Group with id {id} does not exist")
-        if resource_ids.check(WHAT, group.id) != id:
-            raise Conflict(
-                f"ENGINE-03005 Execution of 'UPDATE GroupEntity[{group.id}]' failed."
-                " Entity was updated by another transaction concurrently."
-            )
-        return Changes([update(TABLE, msgspec.structs.asdict(group))], [_operation("Update", id)])
-
-    return make
+    return KIND.change(id, msgspec.structs.asdict(group), _operation("Update", id))
 
 
 def delete(id: str) -> MakeChanges:
     """The end of a group, its memberships, and the authorizations on it; nothing happens when there is none."""
 
     async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
+        if not await present.find(TABLE, eq("id", id)):
             return Changes()
-        tenants = {row["tenant_id"] for row in await present.all("tenant_member", by("group_id", id))}
-        rows: list[AnyChange] = [
+        rows = [
             gone(TABLE, id=id),
             gone_where(MEMBER, "group_id", id),
             gone_where("tenant_member", "group_id", id),
             *await authorizations.of_resource(present, Resource.GROUP, id),
+            *await authorizations.of_tenants(present, eq("group_id", id)),
         ]
-        for tenant in sorted(tenants):
-            rows += await authorizations.of_resource(present, Resource.TENANT, tenant, by("group_id", id))
         return Changes(rows, [_operation("Delete", id)])
 
     return make
@@ -77,11 +57,11 @@ def add_member(id: str, user: str) -> MakeChanges:
     """A user joins a group. Raises NullValue when one of them is missing, Duplicate when it is in already."""
 
     async def make(present: Present) -> Changes:
-        if not await present.find(users.TABLE, by("id", user)):
+        if not await present.find(users.TABLE, eq("id", user)):
             raise NullValue(f"No user found with id '{user}'.: user is null")
-        if not await present.find(TABLE, by("id", id)):
+        if not await present.find(TABLE, eq("id", id)):
             raise NullValue(f"No group found with id '{id}'.: group is null")
-        if await present.find(MEMBER, by("user_id", user), by("group_id", id)):
+        if await present.find(MEMBER, eq("user_id", user), eq("group_id", id)):
             raise Duplicate(f"The user '{user}' is a member of the group '{id}' already")
         row = put(MEMBER, {"id": present.ids.new(), "user_id": user, "group_id": id})
         return Changes([row], [_membership("Create", id, user)])
@@ -93,12 +73,12 @@ def remove_member(id: str, user: str) -> MakeChanges:
     """A user leaves a group; nothing happens when it is not in."""
 
     async def make(present: Present) -> Changes:
-        row = await present.find(MEMBER, by("user_id", user), by("group_id", id))
+        row = await present.find(MEMBER, eq("user_id", user), eq("group_id", id))
         if row is None:
             return Changes()
         rows = [
             gone(MEMBER, id=row["id"]),
-            *await authorizations.of_resource(present, Resource.GROUP_MEMBERSHIP, id, by("user_id", user)),
+            *await authorizations.of_resource(present, Resource.GROUP_MEMBERSHIP, id, eq("user_id", user)),
         ]
         return Changes(rows, [_membership("Delete", id, user)])
 

@@ -6,9 +6,10 @@ import asyncio
 import msgspec
 
 from penstock.identity import passwords
-from penstock.identity.changes import Changes, MakeChanges, Present, by, update
+from penstock.identity.changes import Changes, MakeChanges, Present, update
 from penstock.identity.users import TABLE
 from penstock.store.protocol import Row
+from penstock.store.query import eq
 
 ATTEMPTS_MAX = 10
 DELAY_BASE_S = 3
@@ -46,7 +47,7 @@ async def check(row: Row | None, password: str, now_ms: int) -> Attempt:
 
 def _remember(id: str, attempts: int, lock_expires_ms: int | None) -> MakeChanges:
     async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
+        if not await present.find(TABLE, eq("id", id)):
             return Changes()
         return Changes([update(TABLE, {"id": id, "attempts": attempts, "lock_expires_ms": lock_expires_ms})])
 

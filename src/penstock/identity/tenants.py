@@ -4,16 +4,16 @@ from typing import Any
 
 import msgspec
 
-from penstock.base.errors import BadUserRequest, Conflict, Duplicate, NotFound, NullValue
+from penstock.base.errors import Duplicate, NullValue
 from penstock.identity import authorizations, groups, resource_ids, users
-from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, by, put, update
-from penstock.identity.changes import remove as gone
-from penstock.identity.changes import remove_where as gone_where
+from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, gone, gone_where, put
+from penstock.identity.entities import Kind
 from penstock.identity.permissions import Resource
+from penstock.store.query import eq
 
 TABLE = "identity_tenant"
 MEMBER = "tenant_member"
-WHAT = "Tenant"
+KIND = Kind("Tenant", TABLE)
 
 
 class Tenant(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,37 +38,20 @@ def create(tenant: Tenant) -> MakeChanges:
     """A new tenant. Raises BadUserRequest when there is one of that id."""
     if tenant.id is None:
         raise NullValue("tenantId is null")
-    id = resource_ids.check(WHAT, tenant.id)
-
-    async def make(present: Present) -> Changes:
-        if await present.find(TABLE, by("id", id)):
-            raise BadUserRequest("The tenant already exists")
-        return Changes([put(TABLE, msgspec.structs.asdict(tenant))], [_operation("Create", id)])
-
-    return make
+    id = resource_ids.check(KIND.what, tenant.id)
+    return KIND.create(msgspec.structs.asdict(tenant), _operation("Create", id))
 
 
 def change(id: str, tenant: Tenant) -> MakeChanges:
     """Another name. Raises NotFound, and Conflict for the attributes of another tenant."""
-
-    async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
-            raise NotFound(f"Tenant with id {id} does not exist")
-        if resource_ids.check(WHAT, tenant.id) != id:
-            raise Conflict(
-                f"ENGINE-03005 Execution of 'UPDATE TenantEntity[{tenant.id}]' failed."
-                " Entity was updated by another transaction concurrently."
-            )
-        return Changes([update(TABLE, msgspec.structs.asdict(tenant))], [_operation("Update", id)])
-
-    return make
+    return KIND.change(id, msgspec.structs.asdict(tenant), _operation("Update", id))
 
 
 def delete(id: str) -> MakeChanges:
     """The end of a tenant, its memberships, and the authorizations on it; nothing happens when there is none."""
 
     async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
+        if not await present.find(TABLE, eq("id", id)):
             return Changes()
         rows = [
             gone(TABLE, id=id),
@@ -84,10 +67,10 @@ def add_member(id: str, member: Member) -> MakeChanges:
     """A user or group joins a tenant. Raises NullValue when one of them is missing, Duplicate when it is in already."""
 
     async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
+        if not await present.find(TABLE, eq("id", id)):
             raise NullValue(f"No tenant found with id '{id}'.: tenant is null")
         await _must_exist(present, member)
-        if await present.find(MEMBER, by("tenant_id", id), *(by(*item) for item in member.columns().items())):
+        if await present.find(MEMBER, eq("tenant_id", id), *(eq(*item) for item in member.columns().items())):
             raise Duplicate(f"'{member.user or member.group}' is a member of the tenant '{id}' already")
         row = put(MEMBER, {"id": present.ids.new(), "tenant_id": id, **member.columns()})
         return Changes([row], [_membership("Create", id, member)])
@@ -100,13 +83,13 @@ def remove_member(id: str, member: Member) -> MakeChanges:
 
     async def make(present: Present) -> Changes:
         ((column, value),) = member.columns().items()
-        row = await present.find(MEMBER, by("tenant_id", id), by(column, value))
+        row = await present.find(MEMBER, eq("tenant_id", id), eq(column, value))
         if row is None:
             return Changes()
         rows = [
             gone(MEMBER, id=row["id"]),
             *await authorizations.of_resource(present, Resource.TENANT_MEMBERSHIP, value),
-            *await authorizations.of_resource(present, Resource.TENANT, id, by(column, value)),
+            *await authorizations.of_resource(present, Resource.TENANT, id, eq(column, value)),
         ]
         return Changes(rows, [_membership("Delete", id, member)])
 
@@ -116,7 +99,7 @@ def remove_member(id: str, member: Member) -> MakeChanges:
 async def _must_exist(present: Present, member: Member) -> None:
     what, table = ("user", users.TABLE) if member.user is not None else ("group", groups.TABLE)
     id = member.user if member.user is not None else member.group
-    if not await present.find(table, by("id", id)):
+    if not await present.find(table, eq("id", id)):
         raise NullValue(f"No {what} found with id '{id}'.: {what} is null")
 
 

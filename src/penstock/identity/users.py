@@ -5,17 +5,27 @@ import os
 
 import msgspec
 
-from penstock.base.errors import BadUserRequest, Conflict, Failure, NotFound
+from penstock.base.errors import Failure
 from penstock.identity import authorizations, passwords, policy, resource_ids
-from penstock.identity.changes import ADMIN, Changes, MakeChanges, Operation, Present, Property, by, put, update
-from penstock.identity.changes import remove as gone
-from penstock.identity.changes import remove_where as gone_where
+from penstock.identity.changes import (
+    ADMIN,
+    Changes,
+    MakeChanges,
+    Operation,
+    Present,
+    Property,
+    gone,
+    gone_where,
+    update,
+)
+from penstock.identity.entities import Kind
 from penstock.identity.permissions import Resource
 from penstock.identity.policy import Profile
 from penstock.store.protocol import Row
+from penstock.store.query import eq
 
 TABLE = "identity_user"
-WHAT = "User"
+KIND = Kind("User", TABLE)
 
 
 async def hash_password(password: str | None, profile: Profile | None) -> str | None:
@@ -34,37 +44,21 @@ def profile_of(row: Row) -> Profile:
 
 def create(profile: Profile, password_hash: str | None) -> MakeChanges:
     """A new user. Raises BadUserRequest when there is one of that id."""
-    id = resource_ids.check(WHAT, profile.id)
-
-    async def make(present: Present) -> Changes:
-        if await present.find(TABLE, by("id", id)):
-            raise BadUserRequest("The user already exists")
-        row = put(TABLE, {**msgspec.structs.asdict(profile), "password": password_hash, "attempts": 0})
-        return Changes([row], [_operation("Create", id)])
-
-    return make
+    id = resource_ids.check(KIND.what, profile.id)
+    attributes = {**msgspec.structs.asdict(profile), "password": password_hash, "attempts": 0}
+    return KIND.create(attributes, _operation("Create", id))
 
 
 def change_profile(id: str, profile: Profile) -> MakeChanges:
     """Other names and another address. Raises NotFound, and Conflict when the profile is of another user."""
-
-    async def make(present: Present) -> Changes:
-        await _must(present, id)
-        if resource_ids.check(WHAT, profile.id) != id:
-            raise Conflict(
-                f"ENGINE-03005 Execution of 'UPDATE UserEntity[{profile.id}]' failed."
-                " Entity was updated by another transaction concurrently."
-            )
-        return Changes([update(TABLE, msgspec.structs.asdict(profile))], [_operation("Update", id)])
-
-    return make
+    return KIND.change(id, msgspec.structs.asdict(profile), _operation("Update", id))
 
 
 def change_password(id: str, password_hash: str | None) -> MakeChanges:
     """Another password; None leaves it as it is. Raises NotFound."""
 
     async def make(present: Present) -> Changes:
-        await _must(present, id)
+        await KIND.must(present, id)
         rows = [update(TABLE, {"id": id, "password": password_hash})] if password_hash is not None else []
         return Changes(rows, [_operation("Update", id)])
 
@@ -75,7 +69,7 @@ def unlock(id: str) -> MakeChanges:
     """Forgets failed logins; nothing happens when there are none."""
 
     async def make(present: Present) -> Changes:
-        row = await present.find(TABLE, by("id", id))
+        row = await present.find(TABLE, eq("id", id))
         if row is None or not (row["attempts"] or row["lock_expires_ms"] is not None):
             return Changes()
         unlocked = {"id": id, "attempts": 0, "lock_expires_ms": None}
@@ -88,27 +82,18 @@ def delete(id: str) -> MakeChanges:
     """The end of a user, of its memberships, and of authorizations on it; nothing happens when there is none."""
 
     async def make(present: Present) -> Changes:
-        if not await present.find(TABLE, by("id", id)):
+        if not await present.find(TABLE, eq("id", id)):
             return Changes()
-        tenants = {row["tenant_id"] for row in await present.all("tenant_member", by("user_id", id))}
         rows = [
             gone(TABLE, id=id),
             gone_where("group_member", "user_id", id),
             gone_where("tenant_member", "user_id", id),
             *await authorizations.of_resource(present, Resource.USER, id),
+            *await authorizations.of_tenants(present, eq("user_id", id)),
         ]
-        for tenant in sorted(tenants):
-            rows += await authorizations.of_resource(present, Resource.TENANT, tenant, by("user_id", id))
         return Changes(rows, [_operation("Delete", id)])
 
     return make
-
-
-async def _must(present: Present, id: str) -> Row:
-    row = await present.find(TABLE, by("id", id))
-    if row is None:
-        raise NotFound(f"User with id {id} does not exist")
-    return row
 
 
 def _operation(type: str, id: str) -> Operation:

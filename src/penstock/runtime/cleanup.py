@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from penstock.base.ids import shard_of
-from penstock.identity.changes import OPERATOR, Changes, MakeChanges, Operation, Present, Property, by, put, update
+from penstock.identity.changes import OPERATOR, Changes, MakeChanges, Operation, Present, Property, put, update
 from penstock.store.protocol import Change, Row, RowChange
-from penstock.store.query import Op, Query, Where, is_null, not_null, one_of
+from penstock.store.query import Op, Query, Where, eq, is_null, not_null, one_of
 
 CLEANUP = "history-cleanup"
 """Kind of the job."""
@@ -23,7 +23,7 @@ def schedule(immediately_due: bool, retries: int) -> MakeChanges:
     """Has history cleaned up now; not `immediately_due`: puts the job to sleep. The result is its row, None without one."""
 
     async def make(present: Present) -> Changes:
-        job = await present.find("job", by("kind", CLEANUP))
+        job = await present.find("job", eq("kind", CLEANUP))
         if job is None and not immediately_due:
             return Changes(operations=[_asked(immediately_due)])
         if job is None:

@@ -122,6 +122,11 @@ def one_of(column: str, values: Sequence[Any]) -> Where:
     return Where(column, Op.IN, tuple(values))
 
 
+def eq_or_null(column: str, value: Any) -> Where:
+    """`column = value`; for None, `column IS NULL`."""
+    return is_null(column) if value is None else eq(column, value)
+
+
 def is_null(column: str) -> Where:
     """`column IS NULL`."""
     return Where(column, Op.IS_NULL)

@@ -3,11 +3,11 @@
 from typing import Any
 
 from penstock.api import options, problems
+from penstock.api.administration import administer
 from penstock.api.authorization.dto import AuthorizationBody, authorization, changed, created
 from penstock.api.authorization.query import AUTHORIZATIONS
 from penstock.api.http import Request, Route
-from penstock.api.shared_query import list_routes, one
-from penstock.base.errors import NotFound
+from penstock.api.shared_query import list_routes, must
 from penstock.identity import authorizations, membership, permissions
 from penstock.identity.permissions import Resource
 from penstock.store.protocol import Row
@@ -18,10 +18,8 @@ ITEM = PATH + "/{id}"
 
 
 async def _row(request: Request, id: str) -> Row:
-    row = await one(request, Query("identity_authorization", (eq("id", id),)))
-    if row is None:
-        raise problems.invalid(404, f"Authorization with id {id} does not exist.")
-    return row
+    query = Query(authorizations.TABLE, (eq("id", id),))
+    return await must(request, query, f"Authorization with id {id} does not exist.")
 
 
 async def create(request: Request) -> Any:
@@ -41,18 +39,12 @@ async def put(request: Request, id: str) -> None:
     """`PUT /authorization/{id}`: its type stays."""
     body = request.body(AuthorizationBody)
     wanted = changed(body, await _row(request, id))
-    try:
-        await request.engine.administer(authorizations.change(id, wanted), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message) from error
+    await administer(request, authorizations.change(id, wanted))
 
 
 async def delete(request: Request, id: str) -> None:
     """`DELETE /authorization/{id}`."""
-    try:
-        await request.engine.administer(authorizations.delete(id), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message) from error
+    await administer(request, authorizations.delete(id))
 
 
 async def check(request: Request) -> Any:
@@ -67,7 +59,9 @@ async def check(request: Request) -> Any:
     bits = permissions.bits(name, resource)
     if user is None or user == request.user:
         user = request.user
-    elif not await _allowed(request, request.user, permissions.bits("READ", 4), Resource.AUTHORIZATION, None):
+    elif not await _allowed(
+        request, request.user, permissions.bits("READ", Resource.AUTHORIZATION), Resource.AUTHORIZATION, None
+    ):
         raise problems.invalid(403, "You must have READ permission for Authorization resource.")
     if not permissions.is_valid(name, resource):
         raise problems.bad_user_request(

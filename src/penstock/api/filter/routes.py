@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from penstock.api import options, problems
+from penstock.api.administration import administer
 from penstock.api.filter import stored
 from penstock.api.http import JSON, Request, Route, json
 from penstock.api.querying import Selection, like, text
-from penstock.api.shared_query import list_routes, one
+from penstock.api.shared_query import list_routes, must
 from penstock.api.task import hal
 from penstock.api.task.dto import task
-from penstock.base.errors import NotFound
 from penstock.identity import filters
 from penstock.identity.filters import Filter
 from penstock.store.protocol import Row
@@ -58,10 +58,9 @@ def written(row: Row) -> dict[str, Any]:
 
 
 async def _row(request: Request, id: str, code: int | None = None) -> Row:
-    row = await one(request, Query("saved_filter", (eq("id", id),)))
-    if row is None:
-        raise problems.invalid(404, f"Filter with id '{id}' does not exist.", code)
-    return row
+    return await must(
+        request, Query(filters.TABLE, (eq("id", id),)), f"Filter with id '{id}' does not exist.", code=code
+    )
 
 
 async def get_all(request: Request) -> Any:
@@ -135,18 +134,12 @@ async def put(request: Request, id: str) -> None:
     if kind is not None and kind != row["resource_type"]:
         raise problems.invalid(400, f"Unable to update filter from resource type '{row['resource_type']}' to '{kind}'")
     wanted = _wanted(request, body, "Unable to update filter with invalid content")
-    try:
-        await request.engine.administer(filters.change(id, wanted), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message) from error
+    await administer(request, filters.change(id, wanted))
 
 
 async def delete(request: Request, id: str) -> None:
     """`DELETE /filter/{id}`."""
-    try:
-        await request.engine.administer(filters.delete(id), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message, 0) from error
+    await administer(request, filters.delete(id), code=0)
 
 
 # ------------------------------------------------------------------------------------------ executing

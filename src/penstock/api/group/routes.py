@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from penstock.api import options, problems
+from penstock.api import options
+from penstock.api.administration import administer
 from penstock.api.group.dto import GroupBody, group
 from penstock.api.group.query import GROUPS
 from penstock.api.http import Request, Route
-from penstock.api.shared_query import list_routes, one
-from penstock.base.errors import NotFound
+from penstock.api.shared_query import list_routes, must
 from penstock.identity import groups
 from penstock.store.query import Query, eq
 
@@ -23,19 +23,13 @@ async def create(request: Request) -> None:
 
 async def get(request: Request, id: str) -> Any:
     """`GET /group/{id}`."""
-    row = await one(request, Query("identity_group", (eq("id", id),)))
-    if row is None:
-        raise problems.invalid(404, f"Group with id {id} does not exist")
-    return group(row)
+    query = Query(groups.TABLE, (eq("id", id),))
+    return group(await must(request, query, f"Group with id {id} does not exist"))
 
 
 async def put(request: Request, id: str) -> None:
     """`PUT /group/{id}`."""
-    body = request.body(GroupBody)
-    try:
-        await request.engine.administer(groups.change(id, body.group()), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message) from error
+    await administer(request, groups.change(id, request.body(GroupBody).group()))
 
 
 async def delete(request: Request, id: str) -> None:

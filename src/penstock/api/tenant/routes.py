@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from penstock.api import options, problems
+from penstock.api import options
+from penstock.api.administration import administer
 from penstock.api.http import Request, Route
-from penstock.api.shared_query import list_routes, one
+from penstock.api.shared_query import list_routes, must
 from penstock.api.tenant.dto import TenantBody, tenant
 from penstock.api.tenant.query import TENANTS
-from penstock.base.errors import NotFound
 from penstock.identity import tenants
 from penstock.identity.tenants import Member
 from penstock.store.query import Query, eq
@@ -25,19 +25,13 @@ async def create(request: Request) -> None:
 
 async def get(request: Request, id: str) -> Any:
     """`GET /tenant/{id}`."""
-    row = await one(request, Query("identity_tenant", (eq("id", id),)))
-    if row is None:
-        raise problems.invalid(404, f"Tenant with id {id} does not exist")
-    return tenant(row)
+    query = Query(tenants.TABLE, (eq("id", id),))
+    return tenant(await must(request, query, f"Tenant with id {id} does not exist"))
 
 
 async def put(request: Request, id: str) -> None:
     """`PUT /tenant/{id}`."""
-    body = request.body(TenantBody)
-    try:
-        await request.engine.administer(tenants.change(id, body.tenant()), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message) from error
+    await administer(request, tenants.change(id, request.body(TenantBody).tenant()))
 
 
 async def delete(request: Request, id: str) -> None:

@@ -3,12 +3,12 @@
 from typing import Any
 
 from penstock.api import options, problems
+from penstock.api.administration import administer
 from penstock.api.http import Request, Route
 from penstock.api.logins import accepts
-from penstock.api.shared_query import list_routes, one
+from penstock.api.shared_query import list_routes, must
 from penstock.api.user.dto import Credentials, NewUser, UserProfile, profile
 from penstock.api.user.query import USERS
-from penstock.base.errors import NotFound
 from penstock.identity import users
 from penstock.store.protocol import Row
 from penstock.store.query import Query, eq
@@ -19,10 +19,7 @@ ITEM_LINKS = (("GET", "/profile", "self"), ("DELETE", "", "delete"), ("PUT", "/p
 
 
 async def _row(request: Request, id: str) -> Row:
-    row = await one(request, Query("identity_user", (eq("id", id),)))
-    if row is None:
-        raise problems.invalid(404, f"User with id {id} does not exist")
-    return row
+    return await must(request, Query(users.TABLE, (eq("id", id),)), f"User with id {id} does not exist")
 
 
 async def create(request: Request) -> None:
@@ -43,11 +40,7 @@ async def get_profile(request: Request, id: str) -> Any:
 
 async def put_profile(request: Request, id: str) -> None:
     """`PUT /user/{id}/profile`."""
-    body = request.body(UserProfile)
-    try:
-        await request.engine.administer(users.change_profile(id, body.profile()), user=request.user)
-    except NotFound as error:
-        raise problems.invalid(404, error.message) from error
+    await administer(request, users.change_profile(id, request.body(UserProfile).profile()))
 
 
 async def put_credentials(request: Request, id: str) -> None:
