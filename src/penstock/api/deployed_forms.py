@@ -10,7 +10,7 @@ from penstock.api.http import JSON, Response
 from penstock.api.rendered_form import XHTML
 from penstock.engine.definition import Definition
 from penstock.runtime.protocol import Engine
-from penstock.store.query import Op, Order, Query, Term, Where, eq, is_null, one_of
+from penstock.store.query import Op, Order, Query, Where, eq, eq_or_null, one_of
 
 _FILE = "deployment:"
 _PREFIXES = ("embedded:", "camunda-forms:")
@@ -49,7 +49,7 @@ async def _camunda_form(engine: Engine, definition: Definition, ref: Mapping[str
     if binding == "deployment":
         deployments = [definition.deployment_id]
     else:
-        tenant: Term = is_null("tenant_id") if definition.tenant is None else eq("tenant_id", definition.tenant)
+        tenant = eq_or_null("tenant_id", definition.tenant)
         query = Query("deployment", (tenant,), (Order("deployed_ms"), Order("id")), columns=("id",))
         deployments = [row["id"] for row in await engine.rows(query)]
     files = (one_of("deployment_id", deployments), Where("name", Op.LIKE, "%.form"))

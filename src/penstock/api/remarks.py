@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 
-from penstock.api import problems
 from penstock.api.http import Request
 from penstock.api.querying import by_id
-from penstock.api.shared_query import one
+from penstock.api.shared_query import must
 from penstock.base.errors import NullValue
 from penstock.engine.commands import InstanceCommand
 from penstock.engine.events import AnyEvent
@@ -16,18 +15,12 @@ from penstock.store.query import Query
 
 async def task_row(request: Request, id: str, status: int = 404) -> Row:
     """The task in history, live or ended. Raises `status` when there is none."""
-    row = await one(request, Query("task", by_id(id)))
-    if row is None:
-        raise problems.invalid(status, f"No task found for task id {id}")
-    return row
+    return await must(request, Query("task", by_id(id)), f"No task found for task id {id}", status)
 
 
 async def instance_row(request: Request, id: str) -> Row:
     """The process instance in history, live or ended. Raises 404."""
-    row = await one(request, Query("process_instance", by_id(id)))
-    if row is None:
-        raise problems.invalid(404, f"No process instance found for id {id}")
-    return row
+    return await must(request, Query("process_instance", by_id(id)), f"No process instance found for id {id}")
 
 
 def owner(row: Row) -> About:

@@ -38,13 +38,13 @@ def of_definition(body: Suspension) -> tuple[Term, ...]:
     return tuple(terms)
 
 
-def later(body: Suspension, what: str) -> int | None:
-    """The date at which it is to happen; None: now. Raises 400 for one that cannot be read."""
-    if not body.execution_date:
+def later(execution_date: str | None, what: str) -> int | None:
+    """The moment of the date at which it is to happen; None: now. Raises 400 for one that cannot be read."""
+    if not execution_date:
         return None
-    at_ms = dates.parse_any(body.execution_date)
+    at_ms = dates.parse_any(execution_date)
     if at_ms is None:
         raise problems.invalid(
-            400, f'The suspension state of {what} could not be updated due to: Invalid format: "{body.execution_date}"'
+            400, f'The suspension state of {what} could not be updated due to: Invalid format: "{execution_date}"'
         )
     return at_ms

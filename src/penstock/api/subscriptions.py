@@ -14,7 +14,7 @@ from penstock.api.querying import VariableCondition, by_id, variable_term
 from penstock.engine.state import Instance
 from penstock.expr.values import TypedValue
 from penstock.store.protocol import Row
-from penstock.store.query import Exists, Order, Query, Term, eq, is_null, not_null
+from penstock.store.query import Exists, Order, Query, Term, eq, eq_or_null, is_null, not_null
 
 LIVE_CANDIDATES_MAX = 32
 """How many candidates are loaded and judged one by one before the views are asked instead."""
@@ -45,7 +45,7 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 def _common(wanted: Wanted) -> list[Term]:
     terms: list[Term] = [eq("type", wanted.type), eq("name", wanted.name)]
     if wanted.tenant_matters:
-        terms.append(is_null("tenant_id") if wanted.tenant is None else eq("tenant_id", wanted.tenant))
+        terms.append(eq_or_null("tenant_id", wanted.tenant))
     return terms
 
 

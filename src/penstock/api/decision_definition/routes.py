@@ -1,13 +1,13 @@
 """Camunda 7 `/decision-definition`. Every operation on one definition exists by id, by key, and by key and tenant."""
 
+from functools import partial
 from typing import Any
 
-from penstock.api import problems
+from penstock.api import definitions, problems
 from penstock.api.decision_definition import dto
 from penstock.api.decision_definition.evaluate import evaluate
 from penstock.api.decision_definition.query import SELECTION
-from penstock.api.definitions import file_of, picture_of
-from penstock.api.http import Handler, Request, Response, Route
+from penstock.api.http import Request, Response, Route
 from penstock.api.querying import counted, listed
 from penstock.store.protocol import Row
 from penstock.store.query import Query, eq
@@ -43,7 +43,7 @@ async def get(request: Request, id: str) -> Any:
 
 async def xml(request: Request, id: str) -> Any:
     """`GET /decision-definition/{id}/xml`"""
-    return {"id": id, "dmnXml": await file_of(request, await _row(request, id))}
+    return {"id": id, "dmnXml": await definitions.file_of(request, await _row(request, id))}
 
 
 async def diagram(request: Request, id: str) -> Response | None:
@@ -51,40 +51,25 @@ async def diagram(request: Request, id: str) -> Response | None:
     rows = await request.engine.rows(Query("decision_definition", (eq("id", id),)))
     if not rows:
         raise problems.Problem(400, "NotFoundException", _missing(id), 0)
-    return await picture_of(request, rows[0])
+    return await definitions.picture_of(request, rows[0])
 
 
 async def history_time_to_live(request: Request, id: str) -> None:
     """`PUT /decision-definition/{id}/history-time-to-live`"""
-    days = request.body(dto.HistoryTimeToLive).history_time_to_live
-    if days is not None and days < 0:
-        raise problems.bad_user_request("historyTimeToLive is not greater than or equal to 0")
+    days = definitions.time_to_live(request)
     if not await request.engine.count(Query("decision_definition", (eq("id", id),))):
         raise problems.Problem(400, "NotFoundException", _missing(id), 0)
     await request.engine.set_decision_time_to_live(id, days, user=request.user)
 
 
-def _by_key(handler: Handler) -> Handler:
-    """The same operation on the newest definition of a key, and perhaps a tenant."""
-
-    async def handle(request: Request, key: str, tenant: str | None = None) -> Any:
-        found = await request.engine.latest_decision(key, tenant)
-        if found is None:
-            whose = "no tenant-id" if tenant is None else f"tenant-id: {tenant}"
-            raise problems.rest(404, f"No matching decision definition with key: {key} and {whose}", None)
-        return await handler(request, found)
-
-    return handle
+async def _newest(request: Request, key: str, tenant: str | None) -> str:
+    found = await request.engine.latest_decision(key, tenant)
+    if found is None:
+        raise definitions.unmatched("decision", key, tenant)
+    return found
 
 
-def _each(method: str, action: str, handler: Handler, **options: Any) -> list[Route]:
-    """Three routes for one operation."""
-    return [
-        Route(method, f"{BASE}/{{id}}{action}", handler, **options),
-        Route(method, f"{BASE}/key/{{key}}{action}", _by_key(handler), **options),
-        Route(method, f"{BASE}/key/{{key}}/tenant-id/{{tenant}}{action}", _by_key(handler), **options),
-    ]
-
+_each = partial(definitions.routes, BASE, _newest)
 
 ROUTES = (
     Route("GET", BASE, find),

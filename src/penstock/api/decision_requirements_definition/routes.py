@@ -1,15 +1,15 @@
 """Camunda 7 `/decision-requirements-definition`."""
 
+from functools import partial
 from typing import Any
 
-from penstock.api import problems
+from penstock.api import definitions, problems
 from penstock.api.decision_requirements_definition.dto import requirements_definition
 from penstock.api.decision_requirements_definition.query import SELECTION
-from penstock.api.definitions import file_of, picture_of
-from penstock.api.http import Handler, Request, Response, Route
+from penstock.api.http import Request, Response, Route
 from penstock.api.querying import counted, listed
 from penstock.store.protocol import Row
-from penstock.store.query import Query, Term, eq, is_null
+from penstock.store.query import Query, eq, eq_or_null
 
 BASE = "/decision-requirements-definition"
 TABLE = "decision_requirements_definition"
@@ -43,7 +43,7 @@ async def get(request: Request, id: str) -> Any:
 
 async def xml(request: Request, id: str) -> Any:
     """`GET /decision-requirements-definition/{id}/xml`"""
-    return {"id": id, "dmnXml": await file_of(request, await _row(request, id))}
+    return {"id": id, "dmnXml": await definitions.file_of(request, await _row(request, id))}
 
 
 async def diagram(request: Request, id: str) -> Response | None:
@@ -51,32 +51,19 @@ async def diagram(request: Request, id: str) -> Response | None:
     rows = await request.engine.rows(Query(TABLE, (eq("id", id),)))
     if not rows:
         raise problems.Problem(400, "NotFoundException", _missing(id), 0)
-    return await picture_of(request, rows[0])
+    return await definitions.picture_of(request, rows[0])
 
 
-def _by_key(handler: Handler) -> Handler:
-    """The same operation on the newest definition of a key, and perhaps a tenant."""
-
-    async def handle(request: Request, key: str, tenant: str | None = None) -> Any:
-        whose: Term = is_null("tenant_id") if tenant is None else eq("tenant_id", tenant)
-        where = (eq("key", key), eq("latest", True), whose)
-        rows = await request.engine.rows(Query(TABLE, where, columns=("id",)))
-        if not rows:
-            text = "no tenant-id" if tenant is None else f"tenant-id: {tenant}"
-            raise problems.rest(404, f"No matching decision requirements definition with key: {key} and {text}", None)
-        return await handler(request, rows[0]["id"])
-
-    return handle
+async def _newest(request: Request, key: str, tenant: str | None) -> str:
+    where = (eq("key", key), eq("latest", True), eq_or_null("tenant_id", tenant))
+    rows = await request.engine.rows(Query(TABLE, where, columns=("id",)))
+    if not rows:
+        raise definitions.unmatched("decision requirements", key, tenant)
+    found: str = rows[0]["id"]
+    return found
 
 
-def _each(action: str, handler: Handler, **options: Any) -> list[Route]:
-    """Three routes for one operation."""
-    return [
-        Route("GET", f"{BASE}/{{id}}{action}", handler, **options),
-        Route("GET", f"{BASE}/key/{{key}}{action}", _by_key(handler), **options),
-        Route("GET", f"{BASE}/key/{{key}}/tenant-id/{{tenant}}{action}", _by_key(handler), **options),
-    ]
-
+_each = partial(definitions.routes, BASE, _newest, "GET")
 
 ROUTES = (
     Route("GET", BASE, find),

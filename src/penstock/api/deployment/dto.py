@@ -8,6 +8,7 @@ from penstock.api.decision_definition.dto import decision_definition
 from penstock.api.decision_requirements_definition.dto import requirements_definition
 from penstock.api.dto import Body
 from penstock.api.http import Request
+from penstock.api.options import self_link
 from penstock.api.process_definition.dto import process_definition
 from penstock.runtime.protocol import Deployed
 
@@ -41,7 +42,7 @@ def deployed(request: Request, made: Deployed) -> dict[str, Any]:
     requirements = {row["id"]: requirements_definition(row) for row in made.decision_requirements_definitions}
     return {
         **found,
-        "links": [{"method": "GET", "href": request.link(f"/deployment/{found['id']}"), "rel": "self"}],
+        "links": [self_link(request, f"/deployment/{found['id']}")],
         "deployedProcessDefinitions": definitions or None,
         "deployedCaseDefinitions": None,
         "deployedDecisionDefinitions": decisions or None,

@@ -116,7 +116,7 @@ async def _suspend(request: Request, ids: Sequence[str], body: Suspension, at_ms
 async def suspend(request: Request, id: str) -> Any:
     """`PUT /job-definition/{id}/suspended`. One that does not exist is passed over, as in Camunda."""
     body = request.body(Suspension)
-    at_ms = later(body, f"Job Definition with id {id}")
+    at_ms = later(body.execution_date, f"Job Definition with id {id}")
     if await _found(request, id) is not None:
         await _suspend(request, [id], body, at_ms)
 
@@ -136,7 +136,7 @@ async def suspend_all(request: Request) -> Any:
             f"{word} jobDefinitionId, processDefinitionId or processDefinitionKey should be set to update the suspension "
             "state.",
         )
-    at_ms = later(body, "job definitions")
+    at_ms = later(body.execution_date, "job definitions")
     terms: tuple[Term, ...] = of_definition(body)
     rows = await request.engine.rows(Query("job_definition", terms, columns=("id",)))
     await _suspend(request, [row["id"] for row in rows], body, at_ms)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.api.dto import Body, Int
+from penstock.api.dto import Body
 from penstock.api.instructions import Instruction
 
 
@@ -34,12 +34,6 @@ class Suspension(Body):
     suspended: bool | None = None
     include_process_instances: bool | None = None
     execution_date: str | None = None
-
-
-class HistoryTimeToLive(Body):
-    """`HistoryTimeToLiveDto`."""
-
-    history_time_to_live: Int | None = None
 
 
 class Restart(Body):

@@ -2,18 +2,15 @@
 
 from typing import Any
 
-from penstock.api import problems
+from penstock.api import definitions, problems
 from penstock.api.http import Request
 from penstock.api.querying import (
     Context,
     Kind,
     Selection,
     custom,
-    integer,
     like,
-    modifier,
     moment,
-    tenants,
     text,
     texts,
     when,
@@ -34,31 +31,16 @@ def _incident(column: str, op: Op = Op.EQ) -> Any:
 SELECTION = Selection(
     "process_definition",
     filters={
-        "processDefinitionId": text("id"),
-        "processDefinitionIdIn": texts("id"),
-        "name": text("name"),
-        "nameLike": like("name"),
-        "deploymentId": text("deployment_id"),
+        **definitions.filters("processDefinition"),
         "deployedAfter": moment("deployed_ms", Op.GT),
         "deployedAt": moment("deployed_ms", Op.EQ),
-        "key": text("key"),
         "keysIn": texts("key"),
-        "keyLike": like("key"),
-        "category": text("category"),
-        "categoryLike": like("category"),
-        "version": integer("version"),
-        "latestVersion": when(eq("latest", True)),
-        "resourceName": text("resource_name"),
-        "resourceNameLike": like("resource_name"),
         "active": when(eq("suspended", False)),
         "suspended": when(eq("suspended", True)),
         "incidentId": _incident("id"),
         "incidentType": _incident("type"),
         "incidentMessage": _incident("message"),
         "incidentMessageLike": _incident("message", Op.LIKE),
-        "tenantIdIn": tenants(including_without="includeProcessDefinitionsWithoutTenantId"),
-        "withoutTenantId": when(is_null("tenant_id")),
-        "includeProcessDefinitionsWithoutTenantId": modifier(),
         "versionTag": text("version_tag"),
         "versionTagLike": like("version_tag"),
         "withoutVersionTag": when(is_null("version_tag")),
@@ -66,14 +48,8 @@ SELECTION = Selection(
         "notStartableInTasklist": when(eq("startable_in_tasklist", False)),
     },
     sortings={
-        "category": Order("category"),
-        "key": Order("key"),
-        "id": Order("id"),
-        "name": Order("name"),
-        "version": Order("version"),
-        "deploymentId": Order("deployment_id"),
+        **definitions.SORTINGS,
         "deployTime": Order("deployed_ms"),
-        "tenantId": Order("tenant_id"),
         "versionTag": Order("version_tag"),
     },
 )
@@ -99,8 +75,7 @@ async def by_key(request: Request, key: str, tenant: str | None = None) -> str:
     """The id of the newest definition of `key`, of this tenant or of none. Raises 404 `RestException`."""
     found = await request.engine.latest(key, tenant)
     if found is None:
-        whose = "no tenant-id" if tenant is None else f"tenant-id: {tenant}"
-        raise problems.rest(404, f"No matching process definition with key: {key} and {whose}", None)
+        raise definitions.unmatched("process", key, tenant)
     return found
 
 

@@ -1,23 +1,24 @@
 """Camunda 7 `/process-definition`. Every operation on one definition exists by id, by key, and by key and tenant."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
-from penstock.api import dates, forms, problems, values
+from penstock.api import definitions, forms, problems, values
 from penstock.api.deployed_forms import deployed
-from penstock.api.deployment.media import media_type
 from penstock.api.dto import as_text
-from penstock.api.http import Handler, Request, Response, Route, attachment
+from penstock.api.http import Request, Response, Route
 from penstock.api.process_definition import dto, statistics
 from penstock.api.process_definition.query import by_key, definition_of, row_of, selected
 from penstock.api.process_definition.start import restart, restart_async, start, submit_form
 from penstock.api.querying import counted, listed
 from penstock.api.rendered_form import rendered
+from penstock.api.shared_suspension import later
 from penstock.base.errors import NotFound
 from penstock.engine.definition import Definition
 from penstock.runtime.administration import definition_suspended
 from penstock.runtime.suspensions import PROCESS_DEFINITION, Later, schedule
-from penstock.store.query import Query, Term, eq, is_null
+from penstock.store.query import Query, Term, eq, eq_or_null
 
 
 async def find(request: Request) -> Any:
@@ -52,56 +53,26 @@ async def delete(request: Request, id: str) -> Response:
 async def delete_by_key(request: Request, key: str, tenant: str | None = None) -> Response:
     """`DELETE /process-definition/key/{key}`: every version."""
     await by_key(request, key, tenant)
-    whose: Term = is_null("tenant_id") if tenant is None else eq("tenant_id", tenant)
-    rows = await request.engine.rows(Query("process_definition", (eq("key", key), whose), columns=("id",)))
+    where = (eq("key", key), eq_or_null("tenant_id", tenant))
+    rows = await request.engine.rows(Query("process_definition", where, columns=("id",)))
     return await _delete(request, [row["id"] for row in rows])
-
-
-async def _resource(request: Request, deployment: str, name: str) -> bytes:
-    where = (eq("deployment_id", deployment), eq("name", name))
-    rows = await request.engine.rows(Query("resource", where))
-    if not rows:
-        raise problems.invalid(404, f"No resource found with name '{name}' in deployment '{deployment}'.", 0)
-    content: bytes = rows[0]["content"]
-    return content
 
 
 async def xml(request: Request, id: str) -> Any:
     """`GET /process-definition/{id}/xml`"""
-    row = await row_of(request, id)
-    content = await _resource(request, row["deployment_id"], row["resource_name"])
-    return {"id": id, "bpmn20Xml": content.decode("utf-8-sig", "replace")}
+    return {"id": id, "bpmn20Xml": await definitions.file_of(request, await row_of(request, id))}
 
 
 async def diagram(request: Request, id: str) -> Response | None:
     """`GET /process-definition/{id}/diagram`: the picture that was deployed beside the model; 204 without one."""
     definition = await _must(request, id)
-    row = await row_of(request, definition.id)
-    name = row["diagram_name"]
-    if not name:
-        return None
-    content = await _resource(request, row["deployment_id"], name)
-    plain = name.rpartition("/")[2]
-    return attachment(content, media_type(plain), plain)
-
-
-def _later(body: dto.Suspension) -> int | None:
-    if not body.execution_date:
-        return None
-    at_ms = dates.parse_any(body.execution_date)
-    if at_ms is None:
-        raise problems.invalid(
-            400,
-            "The suspension state of Process Definition could not be updated due to: "
-            f'Invalid format: "{body.execution_date}"',
-        )
-    return at_ms
+    return await definitions.picture_of(request, await row_of(request, definition.id))
 
 
 async def suspend(request: Request, id: str) -> None:
     """`PUT /process-definition/{id}/suspended`"""
     body = request.body(dto.Suspension)
-    at_ms = _later(body)
+    at_ms = later(body.execution_date, "Process Definition")
     if at_ms is not None:
         await definition_of(request, id)
     try:
@@ -122,7 +93,7 @@ async def _suspend(request: Request, ids: Sequence[str], body: dto.Suspension, a
 
 
 async def _suspend_all(request: Request, body: dto.Suspension, where: tuple[Term, ...]) -> None:
-    at_ms = _later(body)
+    at_ms = later(body.execution_date, "Process Definition")
     rows = await request.engine.rows(Query("process_definition", where, columns=("id",)))
     if rows:
         await _suspend(request, [row["id"] for row in rows], body, at_ms)
@@ -147,9 +118,7 @@ async def suspend_all(request: Request) -> None:
 
 async def history_time_to_live(request: Request, id: str) -> None:
     """`PUT /process-definition/{id}/history-time-to-live`"""
-    days = request.body(dto.HistoryTimeToLive).history_time_to_live
-    if days is not None and days < 0:
-        raise problems.bad_user_request("historyTimeToLive is not greater than or equal to 0")
+    days = definitions.time_to_live(request)
     await definition_of(request, id)
     await request.engine.set_history_time_to_live(id, days, user=request.user)
 
@@ -225,8 +194,7 @@ async def called_definitions(request: Request, id: str) -> Any:
         if any("${" in text or "#{" in text for text in texts):
             continue
         tenant = called.tenant_id or definition.tenant
-        where: list[Term] = [eq("key", called.called_element)]
-        where.append(is_null("tenant_id") if tenant is None else eq("tenant_id", tenant))
+        where: list[Term] = [eq("key", called.called_element), eq_or_null("tenant_id", tenant)]
         if called.binding == "deployment":
             where.append(eq("deployment_id", definition.deployment_id))
         elif called.binding == "version" and (called.version or "").isdigit():
@@ -247,24 +215,7 @@ async def called_definitions(request: Request, id: str) -> Any:
     ]
 
 
-def _by_key(handler: Handler) -> Handler:
-    """The same operation on the newest definition of a key, and perhaps a tenant."""
-
-    async def handle(request: Request, key: str, tenant: str | None = None) -> Any:
-        return await handler(request, await by_key(request, key, tenant))
-
-    return handle
-
-
-def _each(method: str, action: str, handler: Handler, keyed: Handler | None = None, **options: Any) -> list[Route]:
-    """Three routes for one operation."""
-    base, other = "/process-definition", keyed or _by_key(handler)
-    return [
-        Route(method, f"{base}/{{id}}{action}", handler, **options),
-        Route(method, f"{base}/key/{{key}}{action}", other, **options),
-        Route(method, f"{base}/key/{{key}}/tenant-id/{{tenant}}{action}", other, **options),
-    ]
-
+_each = partial(definitions.routes, "/process-definition", by_key)
 
 ROUTES = (
     Route("GET", "/process-definition", find),

@@ -4,6 +4,7 @@ from typing import Any
 
 from penstock.api import batches, forms, instructions, live, problems, values
 from penstock.api.http import Request
+from penstock.api.options import self_link
 from penstock.api.process_definition import dto
 from penstock.api.querying import by_id
 from penstock.engine.commands import StartInstance
@@ -50,7 +51,7 @@ def started(
 ) -> dict[str, Any]:
     """`ProcessInstanceDto` of an instance that was just started. `state` is None when it has ended already."""
     return {
-        "links": [{"method": "GET", "href": request.link(f"/process-instance/{instance}"), "rel": "self"}],
+        "links": [self_link(request, f"/process-instance/{instance}")],
         "id": instance,
         "definitionId": definition.id,
         "businessKey": business_key if state is None else state.business_key,

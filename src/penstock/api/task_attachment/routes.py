@@ -5,8 +5,9 @@ from typing import Any
 
 from penstock.api import dates, problems
 from penstock.api.http import MULTIPART, Part, Request, Response, Route
+from penstock.api.options import self_link
 from penstock.api.remarks import add, of_ended, owner, root, task_row
-from penstock.api.shared_query import listed_rows, one
+from penstock.api.shared_query import listed_rows, must, one
 from penstock.base.errors import NotFound, NullValue
 from penstock.engine.commands import AddAttachment, DeleteAttachment
 from penstock.engine.events import AttachmentAdded, AttachmentDeleted
@@ -55,21 +56,23 @@ async def get_all(request: Request, id: str) -> Any:
     return [attachment(row) for row in await listed_rows(request, query)]
 
 
-async def _row(request: Request, id: str, attachment_id: str, columns: Sequence[str]) -> Row | None:
-    return await one(request, Query("attachment", (eq("task_id", id), eq("id", attachment_id)), columns=columns))
+def _query(id: str, attachment_id: str, columns: Sequence[str] = _COLUMNS) -> Query:
+    return Query("attachment", (eq("task_id", id), eq("id", attachment_id)), columns=columns)
+
+
+async def _row(request: Request, id: str, attachment_id: str) -> Row:
+    missing = f"Task attachment with id {attachment_id} does not exist for task id '{id}'."
+    return await must(request, _query(id, attachment_id), missing)
 
 
 async def get(request: Request, id: str, attachment_id: str) -> Any:
     """`GET /task/{id}/attachment/{attachmentId}`."""
-    row = await _row(request, id, attachment_id, _COLUMNS)
-    if row is None:
-        raise problems.invalid(404, f"Task attachment with id {attachment_id} does not exist for task id '{id}'.")
-    return attachment(row)
+    return attachment(await _row(request, id, attachment_id))
 
 
 async def data(request: Request, id: str, attachment_id: str) -> Response:
     """`GET /task/{id}/attachment/{attachmentId}/data`."""
-    row = await _row(request, id, attachment_id, ("id", "content"))
+    row = await one(request, _query(id, attachment_id, ("id", "content")))
     if row is None or row["content"] is None:
         raise problems.invalid(
             404, f"Attachment content for attachment with id '{attachment_id}' does not exist for task id '{id}'."
@@ -102,10 +105,8 @@ async def create(request: Request, id: str) -> Any:
         ),
         lambda new: AttachmentAdded(new, id, name, description, type, url, binary),
     )
-    row = await _row(request, id, made, _COLUMNS)
-    if row is None:
-        raise problems.invalid(404, f"Task attachment with id {made} does not exist for task id '{id}'.")
-    return attachment(row, [{"method": "GET", "href": request.link(f"/task/{id}/attachment/{made}"), "rel": "self"}])
+    row = await _row(request, id, made)
+    return attachment(row, [self_link(request, f"/task/{id}/attachment/{made}")])
 
 
 def _text(part: Part | None) -> str | None:
@@ -114,12 +115,8 @@ def _text(part: Part | None) -> str | None:
 
 async def delete(request: Request, id: str, attachment_id: str) -> None:
     """`DELETE /task/{id}/attachment/{attachmentId}`, whether the task lives or not."""
-    row = await _row(request, id, attachment_id, _COLUMNS)
-    if row is None:
-        raise problems.invalid(
-            404,
-            f"Deletion is not possible. No attachment exists for task id '{id}' and attachment id '{attachment_id}'.",
-        )
+    missing = f"Deletion is not possible. No attachment exists for task id '{id}' and attachment id '{attachment_id}'."
+    row = await must(request, _query(id, attachment_id), missing)
     command = DeleteAttachment(
         instance=row["instance_id"], task=id, attachment=attachment_id, name=row["name"], user=request.user
     )

@@ -10,8 +10,9 @@ from typing import Any
 from penstock.api import dates, problems
 from penstock.api.dto import Body
 from penstock.api.http import Request, Route
+from penstock.api.options import self_link
 from penstock.api.remarks import add, instance_row, of_ended, owner, root, task_row
-from penstock.api.shared_query import listed_rows, one
+from penstock.api.shared_query import listed_rows, must
 from penstock.base.errors import NullValue
 from penstock.engine.commands import AddComment, ChangeComment, DeleteComments, InstanceCommand
 from penstock.engine.events import CommentAdded, CommentsDeleted
@@ -58,10 +59,16 @@ async def _must_live(request: Request, table: str, id: str, message: str) -> str
     return found
 
 
-def _checked(body: Comment) -> tuple[str, str]:
+async def _named(request: Request, column: str, name: str, id: str) -> tuple[Row, str]:
+    """The comment that the body names among those whose `column`, in the API `name`, is `id`, and its new message. Raises
+    400."""
+    body = request.body(Comment)
     if body.id is None or body.message is None:
         raise problems.invalid(400, f"{'commentId' if body.id is None else 'message'} is null")
-    return body.id, body.message
+    found = await _comments(request, eq(column, id), eq("id", body.id))
+    if not found:
+        raise problems.invalid(400, f"No comment exists with commentId: {body.id} and {name}: {id}: comment is null")
+    return found[0], body.message
 
 
 # ------------------------------------------------------------------------------------------ of a task
@@ -75,10 +82,12 @@ async def of_task(request: Request, id: str) -> Any:
 
 async def get(request: Request, id: str, comment_id: str) -> Any:
     """`GET /task/{id}/comment/{commentId}`."""
-    row = await one(request, Query("comment", (eq("task_id", id), eq("id", comment_id))))
-    if row is None:
-        raise problems.invalid(404, f"Task comment with id {comment_id} does not exist for task id '{id}'.")
-    return comment(row)
+    return comment(await _row(request, id, comment_id))
+
+
+async def _row(request: Request, id: str, comment_id: str) -> Row:
+    query = Query("comment", (eq("task_id", id), eq("id", comment_id)))
+    return await must(request, query, f"Task comment with id {comment_id} does not exist for task id '{id}'.")
 
 
 async def create(request: Request, id: str) -> Any:
@@ -96,23 +105,15 @@ async def create(request: Request, id: str) -> Any:
         ),
         lambda new: CommentAdded(new, message, id, instance, request.user),
     )
-    row = await one(request, Query("comment", (eq("id", made),)))
-    if row is None:
-        raise problems.invalid(404, f"Task comment with id {made} does not exist for task id '{id}'.")
-    return comment(row, [{"method": "GET", "href": request.link(f"/task/{id}/comment/{made}"), "rel": "self"}])
+    return comment(await _row(request, id, made), [self_link(request, f"/task/{id}/comment/{made}")])
 
 
 async def update(request: Request, id: str) -> None:
     """`PUT /task/{id}/comment`."""
-    body = request.body(Comment)
     await task_row(request, id)
-    comment_id, message = _checked(body)
-    found = await _comments(request, eq("task_id", id), eq("id", comment_id))
-    if not found:
-        missing = f"No comment exists with commentId: {comment_id} and taskId: {id}: comment is null"
-        raise problems.invalid(400, missing)
+    row, message = await _named(request, "task_id", "taskId", id)
     instance = await _must_live(request, "user_task", id, f"No task exists with taskId: {id}: task is null")
-    await _change(request, instance, found[0], message, id)
+    await _change(request, instance, row, message, id)
 
 
 async def _change(request: Request, instance: str, row: Row, message: str, task: str | None) -> None:
@@ -164,15 +165,10 @@ async def of_instance(request: Request, id: str) -> Any:
 
 async def update_of_instance(request: Request, id: str) -> None:
     """`PUT /process-instance/{id}/comment`."""
-    body = request.body(Comment)
     await instance_row(request, id)
-    comment_id, message = _checked(body)
-    found = await _comments(request, eq("process_instance_id", id), eq("id", comment_id))
-    if not found:
-        missing = f"No comment exists with commentId: {comment_id} and processInstanceId: {id}: comment is null"
-        raise problems.invalid(400, missing)
+    row, message = await _named(request, "process_instance_id", "processInstanceId", id)
     await _must_live(request, "execution", id, _no_instance(id))
-    await _change(request, found[0]["instance_id"], found[0], message, None)
+    await _change(request, row["instance_id"], row, message, None)
 
 
 async def delete_of_instance(request: Request, id: str, comment_id: str) -> None:
