@@ -7,7 +7,8 @@ from itertools import count
 import asyncpg
 import pytest
 
-from support.postgres import NoServer, PostgresServer
+from penstock.bench.postgres import NoPostgres
+from support.postgres import PostgresServer
 
 _numbers = count(1)
 
@@ -17,13 +18,12 @@ def postgres_server() -> Iterator[PostgresServer]:
     """A server for the whole run, without fsync. Without binaries tests are skipped, in CI they fail."""
     try:
         server = PostgresServer()
-    except NoServer as missing:
+    except NoPostgres as missing:
         if os.environ.get("CI") == "true":
             pytest.fail(str(missing))
         pytest.skip(f"NOTHING OF POSTGRESQL IS TESTED: {missing}")
-    server.start()
-    yield server
-    server.remove()
+    with server:
+        yield server
 
 
 @pytest.fixture

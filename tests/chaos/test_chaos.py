@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from harness import STORES, Plan, empty_store, run
 
-from support.postgres import NoServer
+from penstock.bench.postgres import NoPostgres
 
 KILLS = os.environ.get("PENSTOCK_CHAOS_KILLS")
 
@@ -19,7 +19,7 @@ async def _run(plan: Plan, folder: Path) -> None:
     try:
         async with empty_store(plan.store, folder) as url:
             print(await run(plan, url, folder), flush=True)
-    except NoServer as missing:
+    except NoPostgres as missing:
         if os.environ.get("CI") == "true":
             raise
         pytest.skip(f"NOTHING OF POSTGRESQL IS TESTED: {missing}")

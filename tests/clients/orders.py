@@ -2,12 +2,13 @@
 
 import base64
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
 
-from support.processes import Server, wait_until
+from support.processes import Running, Server, wait_until
 
 INSTRUCTIONS = "Leave it with Frau Grün, 2nd floor.\n"
 DECLINED = ["ReserveStock", "ChargeCard", "ReleaseStock"]
@@ -64,6 +65,28 @@ def wait_for(server: Server, orders: list[Order]) -> None:
         return not left, [instance["businessKey"] for instance in left]
 
     wait_until(running, "orders have ended")
+
+
+def check_workers(server: Server, client: str, begin: Callable[[dict[str, str]], Running]) -> None:
+    """An example's own workers: a carrier that is down is an incident after three tries, until it is repaired. `begin`:
+    starts them with these settings."""
+    orders = start_orders(server, client)
+    (slow,) = (order for order in orders if order.carrier == "slowpost")
+    with begin({"PENSTOCK_URL": server.url, "CARRIER_DOWN": "slowpost", "RETRY_TIMEOUT_MS": "50"}) as worker:
+        wait_until(lambda: _incidents(server, slow), "an incident")
+        wait_for(server, [order for order in orders if order is not slow])
+        worker.stop()
+    with begin({"PENSTOCK_URL": server.url, "CARRIER_DOWN": "", "RETRY_TIMEOUT_MS": "50"}) as worker:
+        everything = {"retries": 3, "externalTaskQuery": {"processInstanceId": slow.instance}}
+        assert server.rest.put("/external-task/retries", json=everything).status_code == 204
+        wait_for(server, orders)
+        worker.stop()
+    check_orders(server, orders, failures=3)
+
+
+def _incidents(server: Server, order: Order) -> tuple[bool, object]:
+    incidents = server.get("/incident", processInstanceId=order.instance)
+    return bool(incidents), incidents
 
 
 def check_orders(server: Server, orders: list[Order], *, failures: int | None = 1) -> None:

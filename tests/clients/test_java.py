@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from clients.orders import Order, check_orders, start_orders, wait_for
+from clients.orders import check_workers
 from clients.remote import FOLDER, Remote, checks_of
-from support.processes import Running, Server, wait_until
+from support.processes import Running, Server
 
 SOURCES = FOLDER / "java"
 CHECKS = ("java/Calls.java", "java/Filters.java", "java/Values.java")
@@ -42,30 +42,9 @@ def java_client(java_worker: Path, server: Server, tmp_path_factory: pytest.Temp
         yield client
 
 
-def _worker(java_worker: Path, server: Server, folder: Path, *, carrier_down: str) -> Running:
-    environment = {"PENSTOCK_URL": server.url, "CARRIER_DOWN": carrier_down, "RETRY_TIMEOUT_MS": "50"}
-    return Running([*JVM, "-jar", str(java_worker)], folder / "worker.log", environment)
-
-
 def test_order(java_worker: Path, server: Server, tmp_path: Path) -> None:
-    """The example's own workers: a carrier that is down is an incident after three tries, until it is repaired."""
-    orders = start_orders(server, "java")
-    (slow,) = (order for order in orders if order.carrier == "slowpost")
-    with _worker(java_worker, server, tmp_path, carrier_down="slowpost") as worker:
-        wait_until(lambda: _has_incident(server, slow), "an incident")
-        wait_for(server, [order for order in orders if order is not slow])
-        worker.stop()
-    with _worker(java_worker, server, tmp_path, carrier_down="") as worker:
-        everything = {"retries": 3, "externalTaskQuery": {"processInstanceId": slow.instance}}
-        assert server.rest.put("/external-task/retries", json=everything).status_code == 204
-        wait_for(server, orders)
-        worker.stop()
-    check_orders(server, orders, failures=3)
-
-
-def _has_incident(server: Server, order: Order) -> tuple[bool, object]:
-    incidents = server.get("/incident", processInstanceId=order.instance)
-    return bool(incidents), incidents
+    command = [*JVM, "-jar", str(java_worker)]
+    check_workers(server, "java", lambda settings: Running(command, tmp_path / "worker.log", settings))
 
 
 @pytest.mark.parametrize("check", checks_of(*CHECKS))

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from clients.conftest import ORDER
-from clients.orders import check_orders, start_orders, wait_for
+from clients.orders import check_workers
 from clients.remote import FOLDER, Remote, checks_of
-from support.processes import JS_CLIENT, Running, Server, node_binary, wait_until
+from support.processes import JS_CLIENT, Running, Server, node_binary
 
 CHECKS = "javascript/calls.mjs"
 
@@ -28,24 +28,9 @@ def javascript_client(node: str, server: Server, tmp_path_factory: pytest.TempPa
         yield remote
 
 
-def _worker(node: str, server: Server, folder: Path, *, carrier_down: str) -> Running:
-    environment = {"PENSTOCK_URL": server.url, "CARRIER_DOWN": carrier_down, "RETRY_TIMEOUT_MS": "50"}
-    return Running([node, str(ORDER / "workers-js" / "worker.js")], folder / "worker.log", environment)
-
-
 def test_order(node: str, server: Server, tmp_path: Path) -> None:
-    """The example's own workers: a carrier that is down is an incident after three tries, until it is repaired."""
-    orders = start_orders(server, "javascript")
-    (slow,) = (order for order in orders if order.carrier == "slowpost")
-    with _worker(node, server, tmp_path, carrier_down="slowpost") as worker:
-        wait_until(lambda: (bool(server.get("/incident", processInstanceId=slow.instance)), None), "an incident")
-        worker.stop()
-    with _worker(node, server, tmp_path, carrier_down="") as worker:
-        everything = {"retries": 3, "externalTaskQuery": {"processInstanceId": slow.instance}}
-        assert server.rest.put("/external-task/retries", json=everything).status_code == 204
-        wait_for(server, orders)
-        worker.stop()
-    check_orders(server, orders, failures=3)
+    command = [node, str(ORDER / "workers-js" / "worker.js")]
+    check_workers(server, "javascript", lambda settings: Running(command, tmp_path / "worker.log", settings))
 
 
 @pytest.mark.parametrize("check", checks_of(CHECKS))

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -13,6 +12,8 @@ from typing import Any, Self
 
 import httpx
 import pytest
+
+from penstock.bench.postgres import free_port
 
 READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 30.0
@@ -164,11 +165,3 @@ def node_binary() -> str:
 def _body(answer: httpx.Response) -> Any:
     assert answer.status_code in (200, 204), f"{answer.request.method} {answer.url}: {answer.status_code} {answer.text}"
     return answer.json() if answer.status_code == 200 else None
-
-
-def free_port() -> int:
-    """A port on loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,13 +1,16 @@
-"""A throw-away PostgreSQL server with fsync on, for measuring."""
+"""A throw-away PostgreSQL server; as it comes it is set up for measuring, with fsync on."""
 
+import atexit
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Self
 
 START_S = 60
 SETTINGS = {
@@ -21,7 +24,11 @@ SETTINGS = {
 
 
 class NoPostgres(Exception):
-    """There is no PostgreSQL here, or it does not start."""
+    """There is no PostgreSQL here, or no user that it would run as."""
+
+
+class PostgresFailed(Exception):
+    """There is one, and it does not start or stop."""
 
 
 def binaries() -> Path:
@@ -38,38 +45,55 @@ def binaries() -> Path:
 
 
 class Postgres:
-    """`with Postgres() as server:`; the folder and the server go at the end."""
+    """`with Postgres() as server:`; the folder and the server go at the end. `initdb`: more options for that.
 
-    def __init__(self) -> None:
+    Making one raises NoPostgres, starting it PostgresFailed.
+    """
+
+    def __init__(self, settings: Mapping[str, str] = SETTINGS, initdb: Sequence[str] = ("--locale=C",)) -> None:
         self._bin = binaries()
         self._user = _server_user()
-        self._folder = Path(tempfile.mkdtemp(prefix="penstock-bench-pg-"))
+        self._settings = settings
+        self._initdb = initdb
+        self._folder = Path(tempfile.mkdtemp(prefix="penstock-pg-"))
         self.port = free_port()
+        self._running = False
 
-    def __enter__(self) -> "Postgres":
+    def start(self) -> None:
+        """Makes the cluster and starts the server."""
+        atexit.register(self.remove)
         if self._user is not None:
             shutil.chown(self._folder, self._user)
+        data = self._folder / "data"
+        self._run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", *self._initdb)
+        options = " ".join(f"-c {name}={value}" for name, value in {**self._settings, "port": str(self.port)}.items())
+        self._run("pg_ctl", "-D", data, "-w", "-t", START_S, "-l", self._folder / "log", "-o", options, "start")
+        self._running = True
+
+    def remove(self) -> None:
+        """Stops the server and removes its folder."""
+        atexit.unregister(self.remove)
         try:
-            data = self._folder / "data"
-            self._run("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C")
-            options = " ".join(f"-c {name}={value}" for name, value in {**SETTINGS, "port": str(self.port)}.items())
-            log = self._folder / "log"
-            self._run("pg_ctl", "-D", data, "-w", "-t", START_S, "-l", log, "-o", options, "start")
-        except BaseException:
+            if self._running:
+                self._running = False
+                self._run("pg_ctl", "-D", self._folder / "data", "-w", "-m", "immediate", "stop")
+        finally:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.remove()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
-        try:
-            self._run("pg_ctl", "-D", self._folder / "data", "-w", "-m", "fast", "stop")
-        finally:
-            shutil.rmtree(self._folder, ignore_errors=True)
+        self.remove()
 
-    @property
-    def url(self) -> str:
+    def url(self, database: str = "postgres", user: str = "postgres") -> str:
         """Where to connect."""
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     @property
     def pid(self) -> int:
@@ -93,8 +117,9 @@ class Postgres:
             )
             if done.returncode:
                 output.seek(0)
-                said = output.read().decode(errors="replace").strip().splitlines()
-                raise NoPostgres(f"{program} failed: {said[-1] if said else done.returncode}")
+                log = self._folder / "log"
+                more = log.read_text(errors="replace")[-2_000:] if log.exists() else ""
+                raise PostgresFailed(f"{' '.join(command)} failed:\n{output.read().decode(errors='replace')}{more}")
 
 
 def free_port() -> int:

@@ -17,7 +17,7 @@ import msgspec
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
 from penstock.bench import machine, models
-from penstock.bench.postgres import NoPostgres, Postgres
+from penstock.bench.postgres import NoPostgres, Postgres, PostgresFailed
 from penstock.bench.server import Server, ServerFailed
 from penstock.store import open_store
 
@@ -103,7 +103,7 @@ def run(plan: Plan, say: Say) -> list[Result]:
                 with tempfile.TemporaryDirectory(prefix="penstock-bench-") as folder, _place(store, folder) as place:
                     say(f"{workload} on {place.name}: {plan.warmup_s:g} s warm-up, {plan.seconds:g} s measured …")
                     results.append(_measure(plan, workload, place, Path(folder)))
-    except (ServerFailed, NoPostgres) as error:
+    except (ServerFailed, NoPostgres, PostgresFailed) as error:
         raise BenchFailed(str(error)) from None
     except PenstockError as error:
         raise BenchFailed(error.message) from None
@@ -114,7 +114,7 @@ def run(plan: Plan, say: Say) -> list[Result]:
 def _place(store: str, folder: str) -> Iterator[_Place]:
     if store == "postgres":
         with Postgres() as server:
-            yield _Place("postgresql", server.url, server.pid)
+            yield _Place("postgresql", server.url(), server.pid)
     elif store == DEFAULT_STORE:
         yield _Place("sqlite", f"sqlite:///{folder}/bench.db", None)
     else:
