@@ -447,6 +447,9 @@ class WhereChange(msgspec.Struct, frozen=True):
 
 PlanStep = RowGroup | WhereChange
 
+SHAPES_MAX = 1_000
+"""Combinations of columns that a planner remembers of a table."""
+
 
 class _Pending:
     """Changes of one table that are not yet in the plan: `wheres` first, then `rows`, of which each key has one."""
@@ -473,7 +476,7 @@ class Planner:
     """
 
     def __init__(self) -> None:
-        self._shapes: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {}
+        self._shapes: dict[str, dict[tuple[str, ...], tuple[str, ...]]] = {}
         self._insert_columns: dict[str, tuple[str, ...]] = {}
 
     def plan(self, changes: Sequence[AnyChange], *, only: Sort | None = None) -> list[PlanStep]:
@@ -574,13 +577,19 @@ class Planner:
         deletes: list[Mapping[str, Any]] = []
         inserts: list[Mapping[str, Any]] = []
         updates: dict[tuple[str, ...], list[Mapping[str, Any]]] = {}
+        shapes = self._shapes.setdefault(table.name, {})
+        given: dict[tuple[str, ...], None] = {}
         for key in sorted(pending.rows):
             kind, values = pending.rows[key]
-            shape = self._shapes.get((table.name, tuple(values)))
+            names = tuple(values)
+            shape = shapes.get(names)
             if shape is None:
-                shape = self._shape(table, tuple(values))
+                if len(shapes) >= SHAPES_MAX:
+                    shapes.clear()
+                shape = shapes[names] = self._shape(table, names)
             if kind is Change.INSERT:
                 inserts.append(values)
+                given[shape] = None
             elif kind is Change.DELETE:
                 deletes.append(values)
             elif len(shape) > len(table.key):
@@ -588,22 +597,19 @@ class Planner:
         if deletes:
             steps.append(RowGroup(table, Change.DELETE, table.key, deletes))
         if inserts:
-            steps.append(RowGroup(table, Change.INSERT, self._columns_to_insert(table, inserts), inserts))
+            steps.append(RowGroup(table, Change.INSERT, self._columns_to_insert(table, given), inserts))
         steps.extend(RowGroup(table, Change.UPDATE, shape, rows) for shape, rows in updates.items())
         pending.rows = {}
 
-    def _shape(self, table: Table, given: tuple[str, ...]) -> tuple[str, ...]:
-        for column in given:
+    @staticmethod
+    def _shape(table: Table, names: tuple[str, ...]) -> tuple[str, ...]:
+        for column in names:
             column_type(table, column)
-        shape = tuple(column for column in table.columns if column in given)
-        if len(self._shapes) >= 10_000:
-            self._shapes.clear()
-        self._shapes[(table.name, given)] = shape
-        return shape
+        return tuple(column for column in table.columns if column in names)
 
-    def _columns_to_insert(self, table: Table, rows: list[Mapping[str, Any]]) -> tuple[str, ...]:
+    def _columns_to_insert(self, table: Table, shapes: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
         known = self._insert_columns.get(table.name, table.key)
-        more = set().union(*rows).difference(known)
+        more = set().union(*shapes).difference(known)
         if more:
             known = tuple(column for column in table.columns if column in more or column in known)
             self._insert_columns[table.name] = known
@@ -615,11 +621,23 @@ def _hashable(values: Sequence[Any]) -> frozenset[Any]:
     return frozenset(value for value in values if value is not None)
 
 
-def column_values(table: Table, column: str, rows: list[Mapping[str, Any]]) -> list[Any]:
-    """One column of many rows as the drivers want it: JSON packed."""
-    if table.columns[column] is Type.JSON:
-        return [None if (value := row.get(column)) is None else pack(value) for row in rows]
-    return [row.get(column) for row in rows]
+def tuples_of(group: RowGroup, columns: Sequence[str]) -> list[tuple[Any, ...]]:
+    """The rows of a group with their values of these columns, as the drivers want them: JSON packed."""
+    packed = [column for column in columns if group.table.columns[column] is Type.JSON]
+    if group.change is not Change.INSERT and not packed and len(columns) > 1:
+        return list(map(itemgetter(*columns), group.rows))
+    if group.change is Change.DELETE:
+        return [tuple([row[column] for column in columns]) for row in group.rows]
+    # A merged dict has the columns in their order, whatever the row lacks.
+    empty = dict.fromkeys(columns)
+    tuples = []
+    for row in group.rows:
+        values = {**empty, **row}
+        for column in packed:
+            if values[column] is not None:
+                values[column] = pack(values[column])
+        tuples.append(tuple(values.values()))
+    return tuples
 
 
 def stored_value(kind: Type, value: Any) -> Any:

@@ -418,7 +418,7 @@ class SqliteStore:
         order = group.columns
         if group.change is Change.UPDATE:
             order = (*(column for column in order if column not in key), *key)
-        return list(zip(*(sql.column_values(group.table, column, group.rows) for column in order), strict=True))
+        return sql.tuples_of(group, order)
 
     def _purge_inbox(self, connection: apsw.Connection, at_ms: int) -> None:
         if abs(at_ms - self._inbox_purged_ms) < INBOX_PURGE_EVERY_MS:
