@@ -186,6 +186,32 @@ async def test_jobs_of_a_batch_that_was_suspended_before_it_was_seeded(node: Nod
     assert {job["suspended"] for job in await jobs(node)} == {True}
 
 
+@pytest.mark.parametrize("suspended", [True, False])
+async def test_a_suspension_that_comes_while_the_jobs_are_made_reaches_them(
+    node: Node, store: Store, monkeypatch: pytest.MonkeyPatch, suspended: bool
+) -> None:
+    ids = await started(node, await deployed_id(node, USER), 2)
+    row = await made(node, JobKind.INSTANCE_DELETION, ids, DELETE)
+    await node.suspend_batch(row["id"], not suspended)
+    (seed,) = await jobs(node)
+    read = store.rows
+    interrupted: list[Query] = []
+
+    async def read_and_be_overtaken(query: Query) -> list[Row]:
+        found = await read(query)
+        if query.table == "batch_part" and not interrupted:
+            interrupted.append(query)
+            await node.suspend_batch(row["id"], suspended)
+        return found
+
+    monkeypatch.setattr(store, "rows", read_and_be_overtaken)
+    await node.execute(c.ExecuteJob(instance="", job=seed["id"]))
+    assert interrupted
+    assert [(job["kind"], job["suspended"]) for job in await jobs(node)] == [
+        (kind, suspended) for kind in ("instance-deletion", "instance-deletion", "batch-monitor-job")
+    ]
+
+
 @pytest.mark.parametrize("cascade", [True, False])
 async def test_a_deleted_batch_leaves_no_jobs(node: Node, cascade: bool) -> None:
     ids = await started(node, await deployed_id(node, USER), 2)
