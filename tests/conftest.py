@@ -8,9 +8,17 @@ import asyncpg
 import pytest
 
 from penstock.bench.postgres import NoPostgres
+from support.collector import Collector
 from support.postgres import PostgresServer
 
 _numbers = count(1)
+
+
+@pytest.fixture
+def collector() -> Iterator[Collector]:
+    """Takes traces."""
+    with Collector() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,14 @@
 
 import json
 import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from cli.running import MODEL, Up, penstock
+from support.collector import Collector
+from support.processes import two_free_ports
 
 SECRET = "hunter2-in-a-variable"
 CALLER = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
@@ -25,38 +23,6 @@ FAILING = """<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"
   </process>
 </definitions>
 """
-
-
-class Collector:
-    """Takes what an OTLP exporter sends. `bodies`: one per request."""
-
-    def __init__(self) -> None:
-        self.bodies: list[bytes] = []
-        collector = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                assert self.path == "/v1/traces"
-                collector.bodies.append(self.rfile.read(int(self.headers["content-length"])))
-                self.send_response(200)
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
-
-
-@pytest.fixture
-def collector() -> Iterator[Collector]:
-    made = Collector()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
 
 
 def _deploy(up: Up, name: str, model: str) -> None:
@@ -124,26 +90,13 @@ def test_spans_reach_the_collector_and_the_log_names_their_trace(tmp_path: Path,
 
 
 def test_each_process_has_metrics_of_its_own(postgres_url: str, tmp_path: Path) -> None:
-    first = _two_free_ports()
+    first = two_free_ports()
     with Up(tmp_path, "--store", postgres_url, "--processes", "2", "--metrics-port", str(first)) as up:
         texts = [httpx.get(f"http://127.0.0.1:{port}/metrics").text for port in (first, first + 1)]
         nodes = [next(line for line in text.splitlines() if line.startswith("penstock_info{")) for text in texts]
         assert nodes[0] != nodes[1]
         assert "penstock_info{" in httpx.get(f"{up.url}/metrics").text
         assert up.terminate() == 0
-
-
-def _two_free_ports() -> int:
-    """The first of two neighbours that are free."""
-    while True:
-        with socket.socket() as one, socket.socket() as two:
-            one.bind(("127.0.0.1", 0))
-            port: int = one.getsockname()[1]
-            try:
-                two.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
 
 
 def test_a_port_for_metrics_that_is_taken_is_said(tmp_path: Path) -> None:

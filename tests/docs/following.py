@@ -10,7 +10,8 @@ What a reader sees is enough to know what to do with a snippet:
 
 Only what a browser would need is left to the tests of the cockpit. Comments in the page, which readers do not see, say
 what a test cannot guess: `<!-- terminal NAME -->` (where the next snippets are typed), `<!-- terminal NAME: stays -->`
-(the next snippet runs until it is stopped), `<!-- ctrl-c NAME -->`. Port 8080 is replaced by a free one.
+(the next snippet runs until it is stopped), `<!-- terminal NAME: fails -->` (its last line must), `<!-- ctrl-c NAME -->`. Names
+and numbers that are others on the machine of each reader, as port 8080, are replaced by what stands for them here.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,6 +40,24 @@ _PART = re.compile(
 )
 _SAVE_AS = re.compile(r"as `([^`\s]+)`[^`\n]*:\s*$")
 _QUESTION = re.compile(r"(\S*/)?penstock (list|get|incidents)\b|curl -s '?http")
+
+
+class Ends(StrEnum):
+    """How a snippet that is typed has to end."""
+
+    WELL = ""
+    """Each line succeeds."""
+    STAYS = "stays"
+    """Not by itself: nothing in it fails before it is stopped, and then it does not matter how."""
+    FAILS = "fails"
+    """The last line does not succeed."""
+
+
+_HOW = {
+    Ends.WELL: "set -e; . {snippet} </dev/null; set +e",
+    Ends.STAYS: "trap ': > {failed}' ERR; . {snippet} </dev/null; trap - ERR",
+    Ends.FAILS: "if . {snippet} </dev/null; then exit 1; fi",
+}
 
 
 @dataclass
@@ -57,11 +77,11 @@ class Save(Step):
 
 @dataclass
 class Type(Step):
-    """Type commands into a terminal. `stays`: they do not end by themselves."""
+    """Type commands into a terminal."""
 
     terminal: str
     commands: str
-    stays: bool
+    ends: Ends
     output: list[str] = field(default_factory=list)
 
 
@@ -75,7 +95,7 @@ class Interrupt(Step):
 def steps_of(page: str) -> list[Step]:
     """What the page tells its reader to do, in order."""
     found: list[Step] = []
-    terminal, stays, before = "main", False, 0
+    terminal, ends, before = "main", Ends.WELL, 0
     for part in _PART.finditer(page):
         line = page.count("\n", 0, part.start()) + 1
         language, snippet = part["language"], part["snippet"]
@@ -85,9 +105,9 @@ def steps_of(page: str) -> list[Step]:
             found.append(Interrupt(line, part["rest"]))
         elif part["verb"] == "terminal":
             terminal, _, how = part["rest"].partition(": ")
-            stays = how == "stays"
+            ends = Ends(how)
         elif language == "shell":
-            found.append(Type(line, terminal, snippet, stays))
+            found.append(Type(line, terminal, snippet, ends))
         elif language == "text" and found and isinstance(found[-1], Type):
             found[-1].output += [shown for shown in snippet.splitlines() if shown.strip()]
         elif save_as:
@@ -116,27 +136,31 @@ class Terminal:
             )
         self._send("trap : INT")  # Ctrl-C is for what runs in it
 
-    def type(self, commands: str, *, stays: bool) -> int:
-        """Types commands; where their output will begin. `stays`: how they end does not matter."""
+    def type(self, commands: str, ends: Ends) -> int:
+        """Types commands; where their output will begin."""
         began = self.log.stat().st_size
         self._typed += 1
         snippet = self._snippets / f"{self._typed}.sh"
         snippet.write_text(commands, encoding="utf-8")
         # A snippet must not read what is typed after it; the first command that fails ends it, and the shell.
-        how = "set +e" if stays else "set -e"
-        self._send(f"{how}; . {shlex.quote(str(snippet))} </dev/null; set +e; : > {self._done(self._typed)}")
+        how = _HOW[ends].format(snippet=shlex.quote(str(snippet)), failed=shlex.quote(str(self._failed)))
+        self._send(f"{how}; : > {shlex.quote(str(self._done))}")
         return began
 
     @property
     def ended(self) -> bool:
         """Whether the last snippet has ended."""
-        return self._done(self._typed).exists()
+        return self._done.exists()
+
+    def check(self) -> None:
+        """Nothing that stays has failed in the last snippet."""
+        assert not self._failed.exists(), f"a command failed in the terminal {self.name}"
 
     def wait(self) -> None:
-        """Until the last snippet has ended; it must have succeeded."""
+        """Until the last snippet has ended, as it has to."""
         end = time.monotonic() + ENDS_S
         while not self.ended:
-            assert self._shell.poll() is None, f"a command failed in the terminal {self.name}"
+            assert self._shell.poll() is None, f"a command does not end as it should in the terminal {self.name}"
             assert time.monotonic() < end, f"a command does not end in the terminal {self.name}"
             time.sleep(0.02)
 
@@ -146,6 +170,7 @@ class Terminal:
 
     def interrupt(self) -> None:
         """Ctrl-C."""
+        self.check()
         os.killpg(self._shell.pid, signal.SIGINT)
         self.wait()
 
@@ -166,17 +191,26 @@ class Terminal:
         self._shell.stdin.write(f"{line}\n".encode())
         self._shell.stdin.flush()
 
-    def _done(self, number: int) -> Path:
-        return self._snippets / f"{number}.done"
+    @property
+    def _done(self) -> Path:
+        return self._snippets / f"{self._typed}.done"
+
+    @property
+    def _failed(self) -> Path:
+        return self._snippets / f"{self._typed}.failed"
 
 
 class Reader:
-    """Somebody with terminals in a folder. Leaving the block closes the terminals."""
+    """Somebody with terminals in a folder. Leaving the block closes them.
 
-    def __init__(self, folder: Path, logs: Path, port: int, environment: Mapping[str, str]) -> None:
+    `here`: what the page says, and what stands for it on this machine.
+    """
+
+    def __init__(self, folder: Path, logs: Path, here: Mapping[str, str], environment: Mapping[str, str]) -> None:
         self._folder = folder
         self._logs = logs
-        self._port = str(port)
+        self._replaced = here
+        self._said = re.compile("|".join(map(re.escape, here)) or r"(?!)")
         self._environment = environment
         self._terminals: dict[str, Terminal] = {}
 
@@ -208,22 +242,24 @@ class Reader:
         commands, expected = self._here(step.commands), [self._here(line) for line in step.output]
         again = all(_QUESTION.match(line) for line in commands.replace("\\\n", " ").splitlines() if line)
         end = time.monotonic() + SHOWS_S
-        began = terminal.type(commands, stays=step.stays)
+        began = terminal.type(commands, step.ends)
         while True:
-            if not step.stays:
+            if step.ends is not Ends.STAYS:
                 terminal.wait()
             over = terminal.ended  # before its output is read, which then is all of it
             missing = list(not_shown(expected, terminal.shown(began)))
+            terminal.check()
             if not missing:
                 return
             assert again or not over, f"the page shows what the command does not: {missing}"
             assert time.monotonic() < end, f"not shown within {SHOWS_S} s: {missing}"
             time.sleep(0.5)
-            if not step.stays:
-                began = terminal.type(commands, stays=step.stays)
+            if step.ends is not Ends.STAYS:
+                began = terminal.type(commands, step.ends)
 
     def _here(self, text: str) -> str:
-        return text.replace("8080", self._port)
+        """In one pass: what stands for one thing may look like another."""
+        return self._said.sub(lambda said: self._replaced[said[0]], text)
 
     def __enter__(self) -> Self:
         return self

@@ -129,7 +129,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
     "json": json.loads,
     "toml": tomllib.loads,
     "xml": _check_model,
-    "javascript": str.strip,  # run by test_docs_first_steps
+    "javascript": str.strip,  # what is a program is run by test_following
     "text": str.strip,
 }
 """Language of a snippet → what raises if it is not right."""

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -129,6 +130,19 @@ class Server(Running):
     ) -> None:
         self.rest.close()
         super().__exit__(kind, error, trace)
+
+
+def two_free_ports() -> int:
+    """The first of two neighbours that are free."""
+    while True:
+        with socket.socket() as one, socket.socket() as two:
+            one.bind(("127.0.0.1", 0))
+            port: int = one.getsockname()[1]
+            try:
+                two.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
 
 
 def wait_until(condition: Callable[[], tuple[bool, object]], what: str, timeout_s: float = 60.0) -> None:

@@ -20,7 +20,9 @@ def doctor(
         str, typer.Option(envvar="PENSTOCK_STORE", help="sqlite:///file or postgresql://user@host/database.")
     ] = "sqlite:///penstock.db",
     url: Annotated[
-        str | None, typer.Option("--url", envvar="PENSTOCK_URL", help="Ask this running server instead of the store.")
+        # PENSTOCK_URL says where clients go; it must not turn a question about a store into one about a server.
+        str | None,
+        typer.Option("--url", help="Ask this running server instead of the store."),
     ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Also compare every live instance with its log and its rows.")
