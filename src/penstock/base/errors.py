@@ -4,14 +4,15 @@
     ├── Refused                      the caller asked for something that cannot be: nothing has changed
     │   ├── BadRequest               a parameter makes no sense            (REST layer: InvalidRequestException)
     │   ├── BadUserRequest           the engine refuses the request        (BadUserRequestException)
+    │   │   ├── EntitySuspended      the target is suspended               (SuspendedEntityInteractionException)
     │   │   └── MigrationPlanInvalid a migration plan has mappings that cannot be (MigrationPlanValidationException)
     │   ├── NullValue                something required is missing         (NullValueException)
     │   ├── NotValid                 a value does not fit                  (NotValidException)
     │   ├── NotFound                 what an id names does not exist       (NotFoundException)
-    │   ├── EntitySuspended          the target is suspended               (SuspendedEntityInteractionException)
     │   ├── MismatchingCorrelation   no or too many receivers              (MismatchingMessageCorrelationException)
     │   ├── TaskAlreadyClaimed       another user has claimed the task     (TaskAlreadyClaimedException)
     │   ├── Duplicate                there is one like it already          (ProcessEnginePersistenceException)
+    │   ├── MessageUnreadable        a message of a bus cannot be read
     │   └── ParseFailed              a deployed resource cannot be read    (ParseException)
     ├── Failure                      a unit of work could not go on and was dropped whole (ProcessEngineException)
     │   ├── ExpressionFailed         an expression or condition
@@ -19,13 +20,19 @@
     │   ├── JavaFailed               what Camunda answers with a Java exception that is none of its own
     │   │   └── DecisionFailed       a decision
     │   ├── DelegateMissing          code that nobody has registered
+    │   ├── ConnectorFailed          a connector's call
+    │   │   └── ConnectorRefused     one that was not made, and will not be until somebody changes something
+    │   ├── DefinitionMissing        a definition that nobody has deployed  (NullValueException)
     │   ├── NoFlowTaken              a gateway without a way out
     │   ├── MigrationRefused         an instance does not fit a migration plan (MigratingProcessInstanceValidationException)
     │   └── BoundExceeded            steps, tokens, payload, nesting
     ├── Conflict                     somebody else changed the same instance; the server steps the unit again
     ├── Overloaded                   too much waits: try again later (503 with Retry-After)
     │   └── ViewsBehind              the views did not catch up in time
-    └── StoreFailed                  the store refused or is gone
+    ├── StoreFailed                  the store refused or is gone
+    └── BusFailed                    a broker refused, or a connection is configured wrongly
+        ├── BusUnavailable           a broker is out of reach: try again later
+        └── DriverMissing            the client library of a broker is not installed
 
 The REST layer turns classes into status and body in one table (`api/problems.py`); nothing else knows statuses.
 """
@@ -87,7 +94,7 @@ class NotFound(Refused):
     """There is no such thing."""
 
 
-class EntitySuspended(Refused):
+class EntitySuspended(BadUserRequest):
     """The target is suspended."""
 
 
@@ -101,6 +108,10 @@ class TaskAlreadyClaimed(Refused):
 
 class Duplicate(Refused):
     """There is one like it already."""
+
+
+class MessageUnreadable(Refused):
+    """A message cannot be read. The text is the reason that goes with it to the dead letters."""
 
 
 class ParseFailed(Refused):
@@ -117,12 +128,15 @@ class ParseFailed(Refused):
 class Failure(PenstockError):
     """A unit of work could not go on and was dropped whole.
 
-    `element_id` is the activity or flow of the model that failed, when it is known.
+    `element_id` is the activity or flow of the model that failed, when it is known. `trace` and `stack`: what was
+    evaluated and where in the model that is, from the inside out, a line each (`engine.trace`).
     """
 
     def __init__(self, message: str = "", *, element_id: str | None = None, **ids: Any) -> None:
         super().__init__(message, **ids)
         self.element_id = element_id
+        self.trace: list[str] = []
+        self.stack: list[str] = []
 
 
 class ExpressionFailed(Failure):
@@ -152,6 +166,18 @@ class DecisionFailed(JavaFailed):
 
 class DelegateMissing(Failure):
     """The model calls code that nobody has registered."""
+
+
+class DefinitionMissing(Failure):
+    """The model calls a definition that nobody has deployed."""
+
+
+class ConnectorFailed(Failure):
+    """A connector's call has failed; another try may succeed."""
+
+
+class ConnectorRefused(ConnectorFailed):
+    """A connector's call was not made, and another try would not be either."""
 
 
 class NoFlowTaken(Failure):
@@ -192,6 +218,18 @@ class Conflict(PenstockError):
 
 class StoreFailed(PenstockError):
     """The store refused a batch or is out of reach."""
+
+
+class BusFailed(PenstockError):
+    """A broker refused what was asked, or its connection is configured wrongly."""
+
+
+class BusUnavailable(BusFailed):
+    """A broker is out of reach: whether it took the last request is unknown. Try again later."""
+
+
+class DriverMissing(BusFailed):
+    """The client library of a broker is not installed."""
 
 
 class Overloaded(PenstockError):

@@ -1,0 +1,1 @@
+"""Brokers: the contract, CloudEvents, dead letters, and one folder per broker."""
