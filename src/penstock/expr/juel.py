@@ -49,6 +49,8 @@ DEPTH_MAX = 60
 """Deepest nesting of parentheses, brackets, calls and unary operators."""
 HEIGHT_MAX = 200
 """Deepest tree, which a long chain of operators also makes; each level is one Python frame."""
+TOKENS_MAX = 2_000
+"""Most symbols, words and literals in the expressions of one text."""
 CACHED_CHARS_MAX = 4096
 CACHED_EXPRESSIONS_MAX = 4096
 
@@ -58,15 +60,16 @@ Run = Callable[[Resolver], Any]
 class Expression:
     """A parsed text: literal, one `${…}`, or a mix of both.
 
-    `text`: as it was written. `is_literal`: no `${…}` or `#{…}` in it.
+    `text`: as it was written. `is_literal`: no `${…}` or `#{…}` in it. `names`: what it asks the resolver for, each once.
     """
 
-    __slots__ = ("_run", "is_literal", "text")
+    __slots__ = ("_run", "is_literal", "names", "text")
 
-    def __init__(self, text: str, is_literal: bool, run: Run) -> None:
+    def __init__(self, text: str, is_literal: bool, run: Run, names: tuple[str, ...] = ()) -> None:
         self.text = text
         self.is_literal = is_literal
         self._run = run
+        self.names = names
 
     def __repr__(self) -> str:
         return f"Expression({self.text!r})"
@@ -469,8 +472,8 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 _STRING = {
-    "'": re.compile(r"((?:[^'\\]|\\.)*)'", re.DOTALL),
-    '"': re.compile(r'((?:[^"\\]|\\.)*)"', re.DOTALL),
+    "'": re.compile(r"([^'\\]*(?:\\.[^'\\]*)*)'", re.DOTALL),
+    '"': re.compile(r'([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL),
 }
 _WORDS = {
     "eq": "==",
@@ -526,12 +529,14 @@ _OPERAND = "<IDENTIFIER>|<STRING>|<FLOAT>|<INTEGER>|'true'|'false'|'null'|'-'|'!
 class _Parser:
     """One pass over a text: Pratt's operator precedence, closures as it goes."""
 
-    __slots__ = ("at", "depth", "kind", "position", "text", "value", "yields_moments")
+    __slots__ = ("at", "depth", "kind", "names", "position", "text", "tokens", "value", "yields_moments")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.at = 0
         self.depth = 0
+        self.tokens = 0
+        self.names: dict[str, None] = {}
         self.kind = ""
         """Of the current token: `symbol`, `word`, `reserved`, `string`, `integer`, `float` or `end`."""
         self.value = ""
@@ -555,9 +560,10 @@ class _Parser:
             parts.append((self._eval(), True))
         if not any(dynamic for _, dynamic in parts):
             return Expression(self.text, True, parts[0][0])
+        names = tuple(self.names)
         if len(parts) == 1:
-            return Expression(self.text, False, _leaving(parts[0][0]) if self.yields_moments else parts[0][0])
-        return Expression(self.text, False, _composite(tuple(run for run, _ in parts)))
+            return Expression(self.text, False, _leaving(parts[0][0]) if self.yields_moments else parts[0][0], names)
+        return Expression(self.text, False, _composite(tuple(run for run, _ in parts)), names)
 
     def _literal_text(self) -> str:
         r"""Up to the next `${` or `#{`. As in JUEL `\${` is a literal `${`, and `\\` is one backslash."""
@@ -593,6 +599,9 @@ class _Parser:
 
     def _next(self) -> None:
         """Read the next token. After `}` nothing more is read: literal text follows."""
+        self.tokens += 1
+        if self.tokens > TOKENS_MAX:
+            raise _Syntax(f"more than {TOKENS_MAX} symbols, words and literals (position {self.at})")
         found = _TOKEN.match(self.text, self.at)
         if found is None:
             at = self.at + len(self.text[self.at :]) - len(self.text[self.at :].lstrip(" \t\r\n\f\v"))
@@ -788,6 +797,7 @@ class _Parser:
 
     def _name(self, name: str) -> _Node:
         if not self._is("("):
+            self.names[name] = None
             return self._made(_identifier(name), name)
         position = self.position
         args = self._arguments()

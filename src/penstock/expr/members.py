@@ -42,14 +42,20 @@ from penstock.expr.values import (
 Method = tuple[Any, int, int]
 
 
-def _bounded(chars: int) -> None:
-    if chars > TEXT_CHARS_MAX:
-        raise Problem(f"a text would be longer than {TEXT_CHARS_MAX} characters")
+MADE_CHARS_MAX = 250_000
+"""Longest text that `repeat` and `replace` make of texts less than half as long."""
+
+
+def _bounded(chars: int, given: int) -> None:
+    """Refuses a text of `chars` characters that is made of `given` ones. Raises `Problem`."""
+    most = min(TEXT_CHARS_MAX, max(MADE_CHARS_MAX, 2 * given))
+    if chars > most:
+        raise Problem(f"a text would be longer than {most} characters")
 
 
 def _concat(base: str, other: Any) -> str:
     text = to_string(other)
-    _bounded(len(base) + len(text))
+    _bounded(len(base) + len(text), len(base) + len(text))
     return base + text
 
 
@@ -71,7 +77,7 @@ def _char_at(base: str, index: Any) -> str:
 def _replace(base: str, old: Any, new: Any) -> str:
     before, after = to_string(old), to_string(new)
     count = base.count(before)
-    _bounded(len(base) + count * (len(after) - len(before)))
+    _bounded(len(base) + count * (len(after) - len(before)), len(base) + len(after))
     return base.replace(before, after)
 
 
@@ -79,7 +85,7 @@ def _repeat(base: str, count: Any) -> str:
     times = to_int(count)
     if times < 0:
         raise Problem(f"count is negative: {times}")
-    _bounded(len(base) * times)
+    _bounded(len(base) * times, len(base))
     return base * times
 
 

@@ -26,6 +26,8 @@ from penstock.expr.values import Integer, JsonNode, XmlText, java_like
 
 NODES_MAX = 100_000
 """Most values that one call may copy into a node."""
+NODE_NODES_MAX = 5_000
+"""Most of them that may come from a node: one that takes in itself, or two that take in each other, grow without end."""
 
 
 class JsonPathQuery:
@@ -59,6 +61,7 @@ def _copy(value: Any, left: list[int], depth: int) -> Any:
     if kind in INTEGERS:
         return int(value)
     if kind is JsonNode:
+        left[0] = min(left[0], NODE_NODES_MAX)
         return _copy(value.data, left, depth)
     if kind in LISTS:
         return [_copy(item, left, depth + 1) for item in value]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from penstock.expr.feel.regex.matcher import Matcher
 from penstock.expr.feel.regex.pattern import compile_pattern
 from penstock.expr.feel.regex.syntax import parse_pattern
-from penstock.expr.feel.run import FeelError
+from penstock.expr.feel.run import FeelError, Run
 
 FOUND = [
     ("abracadabra", "bra", "", True),
@@ -38,7 +38,7 @@ FOUND = [
 
 @pytest.mark.parametrize(("text", "pattern", "flags", "expected"), FOUND)
 def test_search(text: str, pattern: str, flags: str, expected: bool) -> None:
-    assert (compile_pattern(pattern, flags).search(text) is not None) is expected
+    assert (compile_pattern(Run(), pattern, flags).search(Run(), text) is not None) is expected
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_search(text: str, pattern: str, flags: str, expected: bool) -> None:
 )
 def test_is_no_pattern(pattern: str, flags: str) -> None:
     with pytest.raises(FeelError):
-        compile_pattern(pattern, flags)
+        compile_pattern(Run(), pattern, flags)
 
 
 _ATOMS = st.sampled_from(["a", "b", "[ab]", "[^a]", ".", "(a)", "(a|b)", "(?:ab)"])
@@ -70,7 +70,7 @@ def test_all_engines_agree(pattern: str, text: str) -> None:
     """Python's `re`, RE2 and the matcher with a budget."""
     expected = re.search(pattern, text)
     span = None if expected is None else expected.span()
-    by_re2 = compile_pattern(pattern, "").search(text)
-    by_matcher = Matcher(parse_pattern(pattern, False, False), False, False).search(text)
+    by_re2 = compile_pattern(Run(), pattern, "").search(Run(), text)
+    by_matcher = Matcher(parse_pattern(pattern, False, False), False, False).search(Run(), text)
     assert (None if by_re2 is None else (by_re2.start(), by_re2.end())) == span
     assert (None if by_matcher is None else (by_matcher.start(), by_matcher.end())) == span

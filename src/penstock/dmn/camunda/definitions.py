@@ -1,12 +1,12 @@
 """A DMN file as Camunda 7 deploys it: its decisions, checked and in the order in which they are evaluated."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from penstock.dmn import model
-from penstock.dmn.camunda.expressions import Language, Text, text_of
+from penstock.dmn.camunda.expressions import Column, Language, Text, text_of
 from penstock.dmn.reader import DmnRefused, read
 
 INPUT_VARIABLE = "cellInput"
@@ -53,8 +53,8 @@ class Table(msgspec.Struct, frozen=True):
     inputs: tuple[Input, ...]
     outputs: tuple[Output, ...]
     rules: tuple[Rule, ...]
-    is_feel: tuple[bool, ...]
-    """Whether all tests of each column are in FEEL."""
+    columns: tuple[Column | None, ...]
+    """The tests of each input; None where not all are in FEEL."""
 
     @property
     def elements(self) -> int:
@@ -185,12 +185,13 @@ def _table(node: model.Decision, table: model.Table, language: str) -> Table:
     outputs = _outputs(node, table)
     inputs = tuple(_input(node, clause, language) for clause in table.inputs)
     rules = tuple(_rule(table, rule, language) for rule in table.rules)
-    is_feel = tuple(all(_is_feel(rule.tests[column]) for rule in rules) for column in range(len(inputs)))
-    return Table(table.hit_policy, table.aggregation, inputs, outputs, rules, is_feel)
+    columns = tuple(_column([rule.tests[place] for rule in rules]) for place in range(len(inputs)))
+    return Table(table.hit_policy, table.aggregation, inputs, outputs, rules, columns)
 
 
-def _is_feel(test: Text | None) -> bool:
-    return test is None or test.language is Language.FEEL
+def _column(tests: Sequence[Text | None]) -> Column | None:
+    is_feel = all(test is None or test.language is Language.FEEL for test in tests)
+    return Column(tests) if is_feel else None
 
 
 def _input(node: model.Decision, clause: model.InputClause, language: str) -> Input:

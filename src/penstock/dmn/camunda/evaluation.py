@@ -7,7 +7,7 @@ from penstock.dmn import model
 from penstock.dmn.camunda import hits
 from penstock.dmn.camunda.data_types import fit
 from penstock.dmn.camunda.definitions import CamundaDecision, CamundaModel, LiteralLogic, Rule, Table
-from penstock.dmn.camunda.expressions import Language, Steps, Text, evaluate, passing
+from penstock.dmn.camunda.expressions import Column, Language, Steps, Text, evaluate
 from penstock.dmn.camunda.results import (
     NULL,
     DecisionResult,
@@ -18,6 +18,7 @@ from penstock.dmn.camunda.results import (
     Value,
 )
 from penstock.dmn.camunda.scope import Scope
+from penstock.dmn.rule_index import places
 from penstock.expr.feel.run import Run
 from penstock.expr.host import Resolver
 
@@ -38,7 +39,11 @@ def evaluate_decision(source: CamundaModel, key: str, names: Resolver) -> Steps:
     try:
         for decision in order:
             run.steps += STEPS_PER_CELL * _elements(decision)
-            event, rules = yield from _evaluate(decision, scope)
+            try:
+                event, rules = yield from _evaluate(decision, scope)
+            except DecisionFailed as failure:
+                failure.trace.append(f"at decision '{decision.key}'{_title(decision.facts.name)}")
+                raise
             evaluated.append(event)
             if decision.key != key:
                 _publish(decision, rules, scope)
@@ -85,17 +90,26 @@ def _literal(decision: CamundaDecision, logic: LiteralLogic, scope: Scope) -> St
 
 def _table(decision: CamundaDecision, table: Table, scope: Scope) -> Steps:
     inputs: list[EvaluatedInput] = []
-    matching = list(table.rules)
-    for column, clause in enumerate(table.inputs):
+    matching = (1 << len(table.rules)) - 1
+    for place, clause in enumerate(table.inputs):
         value = NULL
         local = scope
-        if clause.expression is not None:
-            value = fit((yield from evaluate(clause.expression, scope)), clause.type_ref)
-            local = scope.within(clause.variable, value.value)
-        inputs.append(EvaluatedInput(clause.id, clause.label, value))
-        matching = yield from _still_matching(matching, column, local, value.value, table.is_feel[column])
+        try:
+            if clause.expression is not None:
+                value = fit((yield from evaluate(clause.expression, scope)), clause.type_ref)
+                local = scope.within(clause.variable, value.value)
+            inputs.append(EvaluatedInput(clause.id, clause.label, value))
+            column = table.columns[place]
+            if column is not None:
+                matching = column.passing(matching, local, value.value)
+            else:
+                matching = yield from _still_matching(table, matching, place, local, value.value)
+        except DecisionFailed as failure:
+            failure.trace.append(f"at input '{clause.id}'{_title(clause.label)}")
+            raise
     results: list[tuple[Rule, dict[str | None, Value]]] = []
-    for rule in matching:
+    for place in places(matching):
+        rule = table.rules[place]
         results.append((rule, (yield from _outputs(table, rule, scope))))
     kept = hits.POLICIES[table.hit_policy](results)
     collected = hits.collect(table, kept)
@@ -110,21 +124,19 @@ def _table(decision: CamundaDecision, table: Table, scope: Scope) -> Steps:
     return event, rules
 
 
-def _still_matching(rules: list[Rule], column: int, scope: Scope, value: Any, is_feel: bool) -> Steps:
-    if is_feel:
-        tests = [rule.tests[column] for rule in rules]
-        return [rules[place] for place in passing(tests, scope, value)]
-    kept: list[Rule] = []
-    for rule in rules:
-        test = rule.tests[column]
+def _still_matching(table: Table, rules: int, column: int, scope: Scope, value: Any) -> Steps:
+    """Those of a set of rules whose cells pass, where not all are FEEL."""
+    kept = 0
+    for place in places(rules):
+        test = table.rules[place].tests[column]
         if test is None or (yield from _passes(test, scope, value)):
-            kept.append(rule)
+            kept |= 1 << place
     return kept
 
 
 def _passes(test: Text, scope: Scope, value: Any) -> Steps:
     if test.language is Language.FEEL:
-        return bool(passing([test], scope, value))
+        return bool(Column([test]).passing(1, scope, value))
     return (yield from evaluate(test, scope)) is True
 
 
@@ -133,8 +145,17 @@ def _outputs(table: Table, rule: Rule, scope: Scope) -> Steps:
     found: dict[str | None, Value] = {}
     for clause, text in zip(table.outputs, rule.outputs, strict=True):
         if text is not None:
-            found[clause.name] = fit((yield from evaluate(text, scope)), clause.type_ref)
+            try:
+                found[clause.name] = fit((yield from evaluate(text, scope)), clause.type_ref)
+            except DecisionFailed as failure:
+                failure.trace.append(f"at output '{clause.id}'{_title(clause.label or clause.name)}")
+                failure.trace.append(f"at rule {table.rules.index(rule) + 1}{_title(rule.id)}")
+                raise
     return found
+
+
+def _title(name: str | None) -> str:
+    return f" ({name})" if name else ""
 
 
 def _evaluated_outputs(table: Table, kept: list[tuple[Rule, dict[str | None, Value]]]) -> tuple[EvaluatedOutput, ...]:

@@ -26,6 +26,16 @@ class Problems:
         self.found.append(f"{place}{message}")
 
 
+def _charged(expression: Expression) -> Logic:
+    """The logic of a long text, which a loop or a function around it may evaluate many times."""
+
+    def evaluate(names: Names, run: Run) -> Any:
+        run.spend(expression.steps)
+        return expression.evaluate(names, run)
+
+    return evaluate
+
+
 class Builder:
     """Builds the logic of one model. `types` gives the type that a reference names, or None."""
 
@@ -75,7 +85,7 @@ class Builder:
         expression = self.expression(literal, environment)
         if expression is None:
             return unreadable(literal.text)
-        return expression.evaluate
+        return _charged(expression) if expression.steps > 1 else expression.evaluate
 
 
 def fitted(of: Type, value: Any, run: Run) -> Any:

@@ -7,8 +7,10 @@ from penstock.dmn import model
 from penstock.dmn.logic import hits
 from penstock.dmn.logic.builder import Builder, Logic, Names, fitted
 from penstock.dmn.logic.hits import Output
+from penstock.dmn.rule_index import Cell, ColumnIndex, places
 from penstock.dmn.types import Constrained
-from penstock.expr.feel.compile.scope import RUN, Code, Frame
+from penstock.expr.feel.compile.accepted import Accepted
+from penstock.expr.feel.compile.scope import RUN, Frame, FrameSize
 from penstock.expr.feel.compile.tests import INPUT_SLOT
 from penstock.expr.feel.expression import Environment, UnaryTests
 from penstock.expr.feel.lexer import FeelSyntaxError
@@ -16,12 +18,13 @@ from penstock.expr.feel.run import Run, shown
 from penstock.expr.feel.types import Type
 
 SLOTS_MIN = INPUT_SLOT + 1
+CELLS_PER_STEP = 10
 
 
 class Column:
     """An input: how its value is found, and the values it may have."""
 
-    __slots__ = ("allowed", "logic", "name", "of", "slots")
+    __slots__ = ("allowed", "logic", "name", "of", "rules", "slots")
 
     def __init__(self, name: str, logic: Logic, of: Type | None, allowed: UnaryTests | None) -> None:
         self.name = name
@@ -30,22 +33,31 @@ class Column:
         self.allowed = allowed
         self.slots = SLOTS_MIN
         """The largest frame that a cell of the column needs."""
+        self.rules = ColumnIndex(())
+        """Finds the rules by the column's value."""
 
 
 class RuleCode:
-    """A rule: the columns that it tests, and what it gives."""
+    """A rule: the cell of each column, and what it gives. A cell is None where any value passes."""
 
-    __slots__ = ("outputs", "tests")
+    __slots__ = ("cells", "outputs")
 
-    def __init__(self, tests: Sequence[tuple[int, Code]], outputs: Sequence[Logic]) -> None:
-        self.tests = tests
+    def __init__(self, cells: Sequence[UnaryTests | None], outputs: Sequence[Logic]) -> None:
+        self.cells = cells
         self.outputs = outputs
+
+    def cell(self, column: int) -> Accepted | Cell:
+        """What the index is told of a cell."""
+        found = self.cells[column] if column < len(self.cells) else None
+        return Cell.ANY if found is None else found.accepted or Cell.OPEN
 
 
 def table(builder: Builder, boxed: model.Table, environment: Environment) -> Logic:
     columns = [_column(builder, clause, environment) for clause in boxed.inputs]
     cells = _Cells(builder, environment)
     rules = [_rule(builder, rule, columns, cells, environment) for rule in boxed.rules]
+    for place, column in enumerate(columns):
+        column.rules = ColumnIndex([rule.cell(place) for rule in rules])
     outputs = [_output(builder, clause, environment) for clause in boxed.outputs]
     decide = hits.POLICIES[boxed.hit_policy]
     first_only = boxed.hit_policy is model.HitPolicy.FIRST
@@ -54,12 +66,8 @@ def table(builder: Builder, boxed: model.Table, environment: Environment) -> Log
         values = _inputs(columns, names, run)
         if values is None:
             return None
-        run.spend(len(rules) // 10 + 1)
-        frames = [
-            [names, run, value, *[None] * (column.slots - SLOTS_MIN)]
-            for column, value in zip(columns, values, strict=True)
-        ]
-        matching = _matching(rules, frames, first_only)
+        run.spend(1)
+        matching = _matching(rules, columns, values, names, run, first_only)
         if not matching:
             return hits.default(boxed, outputs, names, run)
         found = [_results(rule, outputs, names, run) for rule in matching]
@@ -82,18 +90,40 @@ def _inputs(columns: Sequence[Column], names: Names, run: Run) -> list[Any] | No
     return values
 
 
-def _matching(rules: Sequence[RuleCode], frames: Sequence[Frame], first_only: bool) -> list[RuleCode]:
-    """The rules all of whose cells are true. A column's cells share a frame with its value."""
+def _matching(
+    rules: Sequence[RuleCode],
+    columns: Sequence[Column],
+    values: Sequence[Any],
+    names: Names,
+    run: Run,
+    first_only: bool,
+) -> list[RuleCode]:
+    """The rules all of whose cells are true."""
+    candidates = (1 << len(rules)) - 1
+    asked: list[tuple[int, int, Frame]] = []
+    for place, (column, value) in enumerate(zip(columns, values, strict=True)):
+        sure, unsure = column.rules.find(value)
+        candidates &= sure | unsure
+        if candidates & unsure:
+            run.spend((candidates & unsure).bit_count() // CELLS_PER_STEP)
+            asked.append((place, unsure, [names, run, value, *[None] * (column.slots - SLOTS_MIN)]))
     found: list[RuleCode] = []
-    for rule in rules:
-        for column, test in rule.tests:
-            if test(frames[column]) is not True:
-                break
-        else:
-            found.append(rule)
+    for place in places(candidates):
+        if not asked or _passes(rules[place], 1 << place, asked):
+            found.append(rules[place])
             if first_only:
                 break
     return found
+
+
+def _passes(rule: RuleCode, bit: int, asked: Sequence[tuple[int, int, Frame]]) -> bool:
+    """Whether the cells of the rule pass that the index knows nothing of. A column's cells share a frame."""
+    for column, unsure, frame in asked:
+        if unsure & bit:
+            cell = rule.cells[column]
+            if cell is not None and cell.code(frame) is not True:
+                return False
+    return True
 
 
 def _results(rule: RuleCode, outputs: Sequence[Output], names: Names, run: Run) -> list[Any]:
@@ -132,13 +162,13 @@ def _column(builder: Builder, clause: model.InputClause, environment: Environmen
 def _rule(
     builder: Builder, rule: model.Rule, columns: Sequence[Column], cells: _Cells, environment: Environment
 ) -> RuleCode:
-    tests: list[tuple[int, Code]] = []
-    for place, (column, literal) in enumerate(zip(columns, rule.tests, strict=False)):
-        if literal.text.strip() in ("", "-"):
-            continue
-        found = cells.tests(literal.text, literal)
-        tests.append((place, _never if found is None else found.code))
-        column.slots = max(column.slots, SLOTS_MIN if found is None else found.slots)
+    tests: list[UnaryTests | None] = []
+    for column, literal in zip(columns, rule.tests, strict=False):
+        found = None
+        if literal.text.strip() not in ("", "-"):
+            found = cells.tests(literal.text, literal) or _NEVER
+            column.slots = max(column.slots, found.slots)
+        tests.append(found)
     outputs = [builder.text(literal, environment) if literal.text.strip() else _empty for literal in rule.outputs]
     return RuleCode(tests, outputs)
 
@@ -146,6 +176,9 @@ def _rule(
 def _never(frame: Frame) -> bool:
     frame[RUN].note("a cell is no FEEL")
     return False
+
+
+_NEVER = UnaryTests("", _never, FrameSize(), None)
 
 
 def _empty(_names: Names, _run: Run) -> None:

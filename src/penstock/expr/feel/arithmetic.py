@@ -18,11 +18,19 @@ def apply(run: Run, operator: str, a: Any, b: Any) -> Any:
     """`a operator b`. Raises FeelError, ArithmeticFailed, Exhausted."""
     operation = _TABLE.get((operator, type(a), type(b)))
     if operation is not None:
+        run.spend(_steps(operator, a, b))
         return operation(a, b)
     if operator == "+" and type(a) is str and type(b) is str:
         run.make_text(len(a) + len(b))
         return a + b
     raise FeelError(f"{type_name(a)} {operator} {type_name(b)} has no value")
+
+
+def _steps(operator: str, a: Any, b: Any) -> int:
+    """What is slow: powers that no multiplication gives, and moments in zones."""
+    if type(a) is DateTime:
+        return 10
+    return 50 if operator == "**" and (abs(b) > 64 or b != int(b)) else 1
 
 
 def negated(value: Any) -> Any:

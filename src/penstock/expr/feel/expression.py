@@ -5,6 +5,7 @@ from typing import Any
 
 from penstock.expr.feel import tree
 from penstock.expr.feel.builtins import LIBRARY
+from penstock.expr.feel.compile.accepted import Accepted, accepted
 from penstock.expr.feel.compile.compiler import Compiler
 from penstock.expr.feel.compile.scope import FIRST, Code, FrameSize, Locals, new_frame
 from penstock.expr.feel.compile.table import TABLE
@@ -20,13 +21,14 @@ TOO_DEEP = "a value or an expression is nested too deeply"
 
 
 class Compiled:
-    """Code with the frame it needs."""
+    """Code with the frame it needs. `steps`: what running it once costs, where it may be run many times."""
 
-    __slots__ = ("_size", "code", "text")
+    __slots__ = ("_size", "code", "steps", "text")
 
     def __init__(self, text: str, code: Code, size: FrameSize) -> None:
         self.text = text
         self.code = code
+        self.steps = 0
         self._size = size
 
     def __repr__(self) -> str:
@@ -62,9 +64,13 @@ class Expression(Compiled):
 
 
 class UnaryTests(Compiled):
-    """A parsed cell of a decision table."""
+    """A parsed cell of a decision table. `accepted`: what it accepts of numbers and texts, where that is known."""
 
-    __slots__ = ()
+    __slots__ = ("accepted",)
+
+    def __init__(self, text: str, code: Code, size: FrameSize, accepted: Accepted | None) -> None:
+        super().__init__(text, code, size)
+        self.accepted = accepted
 
     def matches(self, names: Mapping[str, Any], run: Run, value: Any) -> bool:
         """Whether the input `value` passes. Raises Exhausted."""
@@ -118,7 +124,10 @@ class Environment:
 
     def _compiled(self, text: str, node: tree.Node, scope: Locals) -> Expression:
         compiler = Compiler(self.library.functions, self.known, TABLE, self.strict_methods)
-        return Expression(text, compiler.code(node, scope), compiler.size)
+        code, steps = compiler.weighed(node, scope)
+        made = Expression(text, code, compiler.size)
+        made.steps = steps
+        return made
 
     def tests(self, text: str) -> UnaryTests:
         """Parses unary tests. Raises FeelSyntaxError."""
@@ -138,4 +147,4 @@ class Environment:
     def _tests(self, text: str, node: tree.Tests) -> UnaryTests:
         compiler = Compiler(self.library.functions, self.known, TABLE, self.strict_methods)
         compiler.size.need(INPUT_SLOT + 1)
-        return UnaryTests(text, tests(compiler, node), compiler.size)
+        return UnaryTests(text, tests(compiler, node), compiler.size, accepted(node))

@@ -89,12 +89,27 @@ class Overload(msgspec.Struct, frozen=True):
         return count >= self.fewest and (self.most is None or count <= self.most)
 
     def call(self, run: Run, args: Sequence[Any]) -> Any:
-        """Raises FeelError when an argument does not fit."""
+        """Raises FeelError when an argument does not fit, Exhausted."""
+        run.spend(_steps(args))
         if self.most is None:
             fixed, last = self.parameters[:-1], self.parameters[-1]
             rest = [last.fit(value) for value in args[len(fixed) :]]
             return self.body(run, *[of.fit(value) for of, value in zip(fixed, args, strict=False)], rest)
         return self.body(run, *[of.fit(value) for of, value in zip(self.parameters, args, strict=False)])
+
+
+def _steps(args: Sequence[Any]) -> int:
+    """What a call takes: two steps, and more for large arguments, which most functions walk through."""
+    steps = 2
+    for value in args:
+        kind = type(value)
+        if kind is str:
+            steps += len(value) // 400
+        elif kind is list:
+            steps += len(value) // 8
+        elif kind is dict:
+            steps += len(value) // 4
+    return steps
 
 
 class Builtin(Function):

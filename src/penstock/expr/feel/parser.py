@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from penstock.expr.feel import tree
 from penstock.expr.feel.lexer import FeelSyntaxError, Token, number, token_at
 from penstock.expr.feel.names import Names, normal
-from penstock.expr.feel.run import FeelError
+from penstock.expr.feel.run import FeelError, shown
 from penstock.expr.feel.temporal import parse_literal
 from penstock.expr.feel.types import ANY, BY_NAME, ContextOf, FunctionOf, ListOf, RangeOf, Type
 
@@ -19,6 +19,8 @@ CHARS_MAX = 100_000
 """Longest expression."""
 DEPTH_MAX = 60
 """Deepest nesting of brackets, keywords and prefixes."""
+OPERATORS_MAX = 500
+"""Longest chain of operators without brackets between them."""
 
 KEYWORDS = frozenset(
     [
@@ -91,6 +93,7 @@ class Parser:
         self._types = vocabulary.types
         self._type_names = vocabulary.type_names
         self._depth = 0
+        self._unknown: Token | None = None
         self._token = token_at(text, 0)
 
     # --- entry points -------------------------------------------------------------------------------------------------
@@ -172,7 +175,17 @@ class Parser:
 
     def _unexpected(self, wanted: str) -> FeelSyntaxError:
         found = "the end" if self._token.kind == "end" else f'"{self._token.text}"'
-        return FeelSyntaxError(f"{wanted} is expected instead of {found}", self._token.start)
+        return FeelSyntaxError(f"{wanted} is expected instead of {found}{self._unknown_name()}", self._token.start)
+
+    def _unknown_name(self) -> str:
+        """Why a name that follows a name is wrong, or nothing."""
+        if self._unknown is None or self._token.kind != "name" or self._token.text in _ENDS_NAME:
+            return ""
+        if self._text[self._unknown.end : self._token.start].strip():
+            return ""
+        name = normal(self._text[self._unknown.start : self._token.end])
+        kind = "function" if token_at(self._text, self._token.end).text == "(" else "name"
+        return f'; there is no {kind} "{shown(name)}"'
 
     def _comparison_sign(self) -> str:
         token = self._token
@@ -215,13 +228,16 @@ class Parser:
 
     def _binary(self, level: int) -> tree.Node:
         left = self._unary()
-        comparisons = 0
+        operators = comparisons = 0
         while True:
             token = self._token
             found = _LEVELS.get(token.text, 0) if token.kind in ("symbol", "name") else 0
             if found < level:
                 return left
             self._advance()
+            operators += 1
+            if operators > OPERATORS_MAX:
+                raise FeelSyntaxError(f"at most {OPERATORS_MAX} operators follow each other", token.start)
             comparisons += found == _LEVELS["="]
             if comparisons > DEPTH_MAX:
                 raise FeelSyntaxError(f"at most {DEPTH_MAX} comparisons follow each other", token.start)
@@ -383,7 +399,7 @@ class Parser:
             return self._deeper(lambda: parse(self))
         if word in KEYWORDS and word not in ("of", "external"):
             raise self._unexpected("an expression")
-        self._advance()
+        self._unknown = self._advance()
         return tree.Name(word)
 
     def _input_value(self) -> tree.Node:

@@ -102,6 +102,7 @@ def property_of(run: Run, value: Any, name: str, depth: int = 0) -> Any:
         return value[name]
     if type(value) is list and depth < DEPTH_MAX:
         run.make_list(len(value))
+        run.spend(len(value) // 2)
         return [property_of(run, item, name, depth + 1) for item in value]
     read = PROPERTIES.get(type(value), {}).get(name)
     if read is not None:

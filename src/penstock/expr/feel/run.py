@@ -5,14 +5,16 @@ the time; texts and lists that an expression makes are charged by their size, wh
 """
 
 from collections.abc import Sequence
+from typing import Any
 
-STEPS_MAX = 20_000
-"""Iterations, calls and list items of one evaluation, on top of `STEPS_PER_INPUT_CELL` for what comes in."""
+STEPS_MAX = 3_000
+"""What one evaluation may do, on top of `STEPS_PER_INPUT_CELL` for what comes in: an iteration, a list item that is looked
+at, a call are a step or a few, each of one or two microseconds."""
 STEPS_PER_INPUT_CELL = 20
-CELLS_MAX = 10_000
+CELLS_MAX = 4_000
 """List items and context entries that one evaluation may make, on top of `CELLS_PER_INPUT_CELL`."""
 CELLS_PER_INPUT_CELL = 10
-CHARS_MAX = 250_000
+CHARS_MAX = 100_000
 """Characters of all texts that one evaluation may make, on top of `CHARS_PER_INPUT_CELL`."""
 CHARS_PER_INPUT_CELL = 100
 CALLS_DEPTH_MAX = 64
@@ -33,13 +35,15 @@ class Run:
 
     `now_ns`: nanoseconds since the epoch, for `now()` and `today()`; None where there is no present.
     `messages`: why parts of the result are null, at most `MESSAGES_MAX`. `input_cells`: how large the inputs are.
+    `patterns`: the regular expressions that were read so far, by text and flags.
     """
 
-    __slots__ = ("cells", "chars", "depth", "messages", "now_ns", "steps")
+    __slots__ = ("cells", "chars", "depth", "messages", "now_ns", "patterns", "steps")
 
     def __init__(self, now_ns: int | None = None, input_cells: int = 0) -> None:
         self.now_ns = now_ns
         self.messages: list[str] = []
+        self.patterns: dict[tuple[str, str], Any] = {}
         self.depth = 0
         self.steps = STEPS_MAX
         self.cells = CELLS_MAX
@@ -80,9 +84,9 @@ class Run:
         if self.chars < 0:
             raise Exhausted("the evaluation makes texts that are too long")
 
-    def enter(self) -> None:
-        """A function is called. Raises Exhausted when calls are nested too deeply."""
-        self.spend(1)
+    def enter(self, steps: int = 1) -> None:
+        """A function is called whose body takes so many steps. Raises Exhausted when calls are nested too deeply."""
+        self.spend(steps)
         if self.depth >= CALLS_DEPTH_MAX:
             raise Exhausted(f"functions call each other deeper than {CALLS_DEPTH_MAX}")
         self.depth += 1

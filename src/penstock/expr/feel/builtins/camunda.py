@@ -11,7 +11,7 @@ from penstock.expr.feel.equality import fingerprint
 from penstock.expr.feel.functions import Library
 from penstock.expr.feel.numbers import truncated
 from penstock.expr.feel.regex.pattern import compile_pattern
-from penstock.expr.feel.run import FeelError, Run
+from penstock.expr.feel.run import Exhausted, FeelError, Run
 from penstock.expr.feel.temporal import (
     Date,
     DateTime,
@@ -47,6 +47,16 @@ def duration(_run: Run, from_: str) -> DaysTime | YearsMonths:
     return parse_duration(from_)
 
 
+@builtin("random number()")
+def random_number(_run: Run) -> None:
+    raise Exhausted("random number() is not supported: a decision depends on its inputs only; pass the number as one")
+
+
+@builtin("uuid()")
+def uuid(_run: Run) -> None:
+    raise Exhausted("uuid() is not supported: a decision depends on its inputs only; pass the id as one")
+
+
 @builtin("is defined(value: Any?)")
 def is_defined(_run: Run, value: Any) -> bool:
     return value is not None
@@ -65,8 +75,10 @@ def assert_(_run: Run, value: Any, condition: Any) -> Any:
 
 
 @builtin("trim(string: string)")
-def trim(_run: Run, string: str) -> str:
-    return string.strip()
+def trim(run: Run, string: str) -> str:
+    trimmed = string.strip()
+    run.make_text(len(trimmed))
+    return trimmed
 
 
 @builtin("is blank(string: string)")
@@ -76,8 +88,11 @@ def is_blank(_run: Run, string: str) -> bool:
 
 @builtin("extract(string: string, pattern: string)")
 def extract(run: Run, string: str, pattern: str) -> list[Any]:
-    found = [match.group(0) for match in compile_pattern(pattern, "").finditer(string)]
-    run.make_list(len(found))
+    found: list[Any] = []
+    for match in compile_pattern(run, pattern, "").finditer(run, string):
+        run.make_list(1)
+        run.make_text(match.end() - match.start())
+        found.append(match.group(0))
     return found
 
 

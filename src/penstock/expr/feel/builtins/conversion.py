@@ -13,6 +13,8 @@ from penstock.expr.feel.values import Range
 
 _NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 NUMBER_CHARS_MAX = 1000
+CHARS_PER_STEP = 8
+"""How much of a number's or list's text takes a step to write."""
 
 
 @builtin("number(from: Any, grouping separator?: string?, decimal separator?: string?)")
@@ -43,7 +45,10 @@ def _number(source: str, grouping: str | None, point: str) -> Decimal:
 
 @builtin("string(from: Any)")
 def string(run: Run, from_: Any) -> str:
-    made = text(from_, run.chars)
+    if type(from_) is str:
+        return from_
+    made = text(from_, min(run.chars, CHARS_PER_STEP * run.steps))
+    run.spend(len(made) // CHARS_PER_STEP)
     run.make_text(len(made))
     return made
 

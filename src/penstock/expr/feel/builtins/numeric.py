@@ -10,6 +10,8 @@ from penstock.expr.feel.temporal import DaysTime, YearsMonths
 
 SCALE_MIN, SCALE_MAX = -6111, 6176
 """What decimal128 can tell apart."""
+SERIES_STEPS = 20
+"""What a logarithm or an exponential takes."""
 
 
 def round_to(value: Decimal, scale: Decimal, rounding: str) -> Decimal:
@@ -86,14 +88,16 @@ def sqrt(_run: Run, number: Decimal) -> Decimal:
 
 
 @builtin("log(number: number)")
-def log(_run: Run, number: Decimal) -> Decimal:
+def log(run: Run, number: Decimal) -> Decimal:
+    run.spend(SERIES_STEPS)
     if number <= 0:
         raise FeelError("only numbers above 0 have a logarithm")
     return CONTEXT.ln(number)
 
 
 @builtin("exp(number: number)")
-def exp(_run: Run, number: Decimal) -> Decimal:
+def exp(run: Run, number: Decimal) -> Decimal:
+    run.spend(SERIES_STEPS)
     try:
         return CONTEXT.exp(number)
     except ArithmeticFailed:

@@ -9,19 +9,26 @@ from penstock.expr.feel.regex.pattern import compile_pattern, expand, parse_repl
 from penstock.expr.feel.regex.syntax import SPECIAL
 from penstock.expr.feel.run import FeelError, Run
 
+CHARS_PER_STEP = 4
+"""How much of a replacement takes a step to read."""
+
 
 @builtin("substring(string: string, start position: number, length?: number?)")
-def substring(_run: Run, string: str, start_position: Decimal, length: Decimal | None = None) -> str:
+def substring(run: Run, string: str, start_position: Decimal, length: Decimal | None = None) -> str:
     start = truncated(start_position, "the start position")
     if start == 0 or abs(start) > len(string):
         raise FeelError(f"a text of {len(string)} characters has no position {start}")
     begin = start - 1 if start > 0 else len(string) + start
-    if length is None:
-        return string[begin:]
-    count = truncated(length, "the length")
+    count = len(string) if length is None else truncated(length, "the length")
     if count < 1:
         raise FeelError("the length is at least 1")
-    return string[begin : begin + count]
+    return _kept(run, string[begin : begin + count])
+
+
+def _kept(run: Run, part: str) -> str:
+    """Part of a text, which is a text of its own."""
+    run.make_text(len(part))
+    return part
 
 
 @builtin("string length(string: string)")
@@ -42,14 +49,14 @@ def lower_case(run: Run, string: str) -> str:
 
 
 @builtin("substring before(string: string, match: string)")
-def substring_before(_run: Run, string: str, match: str) -> str:
+def substring_before(run: Run, string: str, match: str) -> str:
     before, found, _ = string.partition(match) if match else ("", "", "")
-    return before if found else ""
+    return _kept(run, before) if found else ""
 
 
 @builtin("substring after(string: string, match: string)")
-def substring_after(_run: Run, string: str, match: str) -> str:
-    return string.partition(match)[2] if match else string
+def substring_after(run: Run, string: str, match: str) -> str:
+    return _kept(run, string.partition(match)[2]) if match else string
 
 
 @builtin("contains(string: string, match: string)")
@@ -68,20 +75,21 @@ def ends_with(_run: Run, string: str, match: str) -> bool:
 
 
 @builtin("matches(input: string, pattern: string, flags?: string?)")
-def matches(_run: Run, input_: str, pattern: str, flags: str | None = None) -> bool:
-    return compile_pattern(pattern, flags or "").search(input_) is not None
+def matches(run: Run, input_: str, pattern: str, flags: str | None = None) -> bool:
+    return compile_pattern(run, pattern, flags or "").search(run, input_) is not None
 
 
 @builtin("replace(input: string, pattern: string, replacement: string, flags?: string?)")
 def replace(run: Run, input_: str, pattern: str, replacement: str, flags: str | None = None) -> str:
-    found = compile_pattern(pattern, flags or "")
-    if found.search("") is not None:
+    found = compile_pattern(run, pattern, flags or "")
+    if found.search(run, "") is not None:
         raise FeelError("a pattern that matches the empty text replaces nothing")
+    run.spend(len(replacement) // CHARS_PER_STEP)
     template = parse_replacement(replacement, found.groups, literal="q" in (flags or ""))
     pieces: list[str] = []
     end = 0
-    for match in found.finditer(input_):
-        run.spend(1 + 10 * len(template))
+    for match in found.finditer(run, input_):
+        run.spend(len(template))
         made = expand(template, match, found.groups)
         run.make_text(len(made))
         pieces += (input_[end : match.start()], made)
@@ -93,10 +101,11 @@ def replace(run: Run, input_: str, pattern: str, replacement: str, flags: str | 
 
 @builtin("split(string: string, delimiter: string)")
 def split(run: Run, string: str, delimiter: str) -> list[Any]:
-    parts = string.split(delimiter) if _is_literal(delimiter) else _split(run, string, delimiter)
-    run.make_list(len(parts))
     run.make_text(len(string))
-    return parts
+    if not _is_literal(delimiter):
+        return _split(run, string, delimiter)
+    run.make_list(string.count(delimiter) + 1)
+    return list(string.split(delimiter))
 
 
 def _is_literal(pattern: str) -> bool:
@@ -104,13 +113,13 @@ def _is_literal(pattern: str) -> bool:
 
 
 def _split(run: Run, string: str, delimiter: str) -> list[Any]:
-    found = compile_pattern(delimiter, "")
-    if found.search("") is not None:
+    found = compile_pattern(run, delimiter, "")
+    if found.search(run, "") is not None:
         raise FeelError("a delimiter that matches the empty text splits nothing")
     parts: list[Any] = []
     end = 0
-    for match in found.finditer(string):
-        run.spend(1)
+    for match in found.finditer(run, string):
+        run.make_list(1)
         parts.append(string[end : match.start()])
         end = match.end()
     return [*parts, string[end:]]

@@ -114,19 +114,19 @@ def invoke_named(run: Run, target: Any, args: Mapping[str, Any]) -> Any:
 class Closure(Function):
     """A function literal with the names that it sees."""
 
-    __slots__ = ("_body", "_frame", "_size", "_start")
+    __slots__ = ("_body", "_frame", "_size", "_start", "_steps")
 
     def __init__(
         self,
         parameters: Sequence[str],
         types: Sequence[Type | None],
-        body: Code,
+        body: tuple[Code, int],
         frame: Frame,
         start: int,
         size: FrameSize,
     ) -> None:
         super().__init__("function", parameters, types)
-        self._body = body
+        self._body, self._steps = body
         self._frame = frame[:start]
         self._start = start
         self._size = size
@@ -135,7 +135,7 @@ class Closure(Function):
         values = fit_arguments(self, args)
         frame = [*self._frame, *values, *[None] * (self._size.slots - self._start - len(values))]
         frame[1] = run
-        run.enter()
+        run.enter(self._steps)
         try:
             return self._body(frame)
         finally:
@@ -160,5 +160,5 @@ def function(compiler: Compiler, node: tree.FunctionLiteral, scope: Locals) -> C
     for parameter in node.parameters:
         inner = inner.with_name(parameter)
     compiler.size.need(inner.depth)
-    body = compiler.code(node.body, inner)
+    body = compiler.weighed(node.body, inner)
     return lambda frame: Closure(node.parameters, node.types, body, frame, start, compiler.size)

@@ -60,6 +60,10 @@ def contained(compiler: Compiler, node: tree.In, scope: Locals) -> Code:
     value = compiler.code(node.value, scope)
     if all(isinstance(test, tree.Constant) and type(test.value) in ORDERED for test in node.tests):
         return _one_of(value, [test.value for test in node.tests if isinstance(test, tree.Constant)])
+    if len(node.tests) == 1 and isinstance(node.tests[0], tree.ListLiteral):
+        listed = [item.value for item in node.tests[0].items if isinstance(item, tree.Constant)]
+        if len(listed) == len(node.tests[0].items) and all(type(item) in ORDERED for item in listed):
+            return _in_list(value, listed)
     tests = [compiler.code(test, scope) for test in node.tests]
 
     def is_in(frame: Frame) -> bool | None:
@@ -85,6 +89,16 @@ def _one_of(value: Code, constants: Sequence[Any]) -> Code:
         return three_valued(True, [member(wanted, constant, frame[1]) for constant in constants])
 
     return is_one_of
+
+
+def _in_list(value: Code, constants: list[Any]) -> Code:
+    known = frozenset(constants)
+
+    def is_in_list(frame: Frame) -> bool | None:
+        wanted = value(frame)
+        return wanted in known if type(wanted) in ORDERED else member(wanted, constants, frame[1])
+
+    return is_in_list
 
 
 def instance_of(compiler: Compiler, node: tree.InstanceOf, scope: Locals) -> Code:

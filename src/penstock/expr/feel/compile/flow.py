@@ -36,10 +36,11 @@ def for_(compiler: Compiler, node: tree.For, scope: Locals) -> Code:
     slot = scope.depth
     inner = scope.with_name("partial")
     domains, inner = _domains(compiler, node.iterators, inner)
-    body = compiler.code(node.body, inner)
+    body, steps = compiler.weighed(node.body, inner)
 
     def collect(frame: Frame) -> bool:
         made: list[Any] = frame[slot]
+        frame[1].spend(steps - 1)
         frame[1].make_list(1)
         made.append(body(frame))
         return False
@@ -62,10 +63,11 @@ def for_(compiler: Compiler, node: tree.For, scope: Locals) -> Code:
 def quantified(compiler: Compiler, node: tree.Quantified, scope: Locals) -> Code:
     slot = scope.depth
     domains, inner = _domains(compiler, node.iterators, Locals(scope.entries, slot + 1))
-    body = compiler.code(node.body, inner)
+    body, steps = compiler.weighed(node.body, inner)
     decisive = not node.every
 
     def check(frame: Frame) -> bool:
+        frame[1].spend(steps - 1)
         value = body(frame)
         if value is decisive:
             frame[slot] = decisive
@@ -199,7 +201,7 @@ def filter_(compiler: Compiler, node: tree.Filter, scope: Locals) -> Code:
     slot = scope.depth
     if isinstance(node.condition, tree.Constant) and type(node.condition.value) is Decimal:
         return _at(base, node.condition.value)
-    condition = compiler.code(node.condition, scope.with_item())
+    condition, steps = compiler.weighed(node.condition, scope.with_item())
     compiler.size.need(slot + 1)
 
     def filtered(frame: Frame) -> Any:
@@ -208,7 +210,7 @@ def filter_(compiler: Compiler, node: tree.Filter, scope: Locals) -> Code:
             frame[1].note("null cannot be filtered")
             return None
         items = value if type(value) is list else [value]
-        frame[1].spend(len(items) + 1)
+        frame[1].spend(steps * len(items) + 1)
         frame[slot] = items[0] if items else None
         first = condition(frame)
         if type(first) is Decimal:

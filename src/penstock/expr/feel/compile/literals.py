@@ -11,6 +11,9 @@ from penstock.expr.feel.values import comparison_range
 
 
 def list_(compiler: Compiler, node: tree.ListLiteral, scope: Locals) -> Code:
+    constants = [item.value for item in node.items if isinstance(item, tree.Constant)]
+    if constants and len(constants) == len(node.items):
+        return lambda frame: constants
     items = [compiler.code(item, scope) for item in node.items]
 
     def made(frame: Frame) -> list[Any]:

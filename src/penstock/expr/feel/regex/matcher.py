@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from penstock.expr.feel.regex import syntax
-from penstock.expr.feel.run import FeelError
+from penstock.expr.feel.run import FeelError, Run
 
-STEPS_MAX = 5_000
+STEPS_MAX = 4_000
+"""Instructions that one search may take."""
+INSTRUCTIONS_PER_STEP = 2
 CODE_MAX = 2_000
 
 Instruction = tuple[Any, ...]
@@ -47,17 +49,20 @@ class Matcher:
         self._compile(pattern.root)
         self._emit(("save", 1))
         self._emit(("end",))
+        self.steps = len(self._code)
 
-    def search(self, text: str) -> Match | None:
-        """The first match. Raises FeelError when it takes too long."""
-        return next(self.finditer(text), None)
+    def search(self, run: Run, text: str) -> Match | None:
+        """The first match. Raises FeelError and Exhausted when it takes too long."""
+        return next(self.finditer(run, text), None)
 
-    def finditer(self, text: str) -> Iterator[Match]:
-        """The matches from left to right that do not overlap. Raises FeelError when they take too long."""
+    def finditer(self, run: Run, text: str) -> Iterator[Match]:
+        """The matches from left to right that do not overlap. Raises FeelError and Exhausted when they take too long."""
         budget = [STEPS_MAX + 2 * len(text)]
         start = 0
         while start <= len(text):
+            before = budget[0]
             found = self._run(text, start, budget)
+            run.spend(1 + (before - budget[0]) // INSTRUCTIONS_PER_STEP)
             if found is None:
                 start += 1
                 continue

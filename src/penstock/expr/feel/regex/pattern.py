@@ -4,31 +4,73 @@ What RE2 does not have (back-references, subtraction of categories) is run by `m
 """
 
 import functools
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Protocol
 
 import re2
 
 from penstock.expr.feel.regex import syntax
 from penstock.expr.feel.regex.matcher import Matcher
-from penstock.expr.feel.run import FeelError, shown
+from penstock.expr.feel.run import FeelError, Run, shown
 
-MEMORY_BYTES_MAX = 1 << 20
-CACHED_MAX = 256
+MEMORY_BYTES_MAX = 1 << 19
+CACHED_MAX = 100
 CACHED_CHARS_MAX = 500
+INSTRUCTIONS_PER_STEP = 4
+CHARS_PER_STEP = 32
+STEPS_PER_MATCH = 4
 FLAGS = frozenset("smixq")
 
 
-def compile_pattern(text: str, flags: str) -> Any:
-    """A pattern with `search`, `finditer` and `groups`. `flags`: of s, m, i, x, q. Raises FeelError."""
-    return _cached(text, flags) if len(text) <= CACHED_CHARS_MAX else _compile(text, flags)
+class Pattern(Protocol):
+    """A compiled regular expression. `groups`: how many it has. `steps`: what it takes to compile it."""
+
+    groups: int
+    steps: int
+
+    def search(self, run: Run, text: str) -> Any:
+        """The first match, like `re.Match`, or None. Raises FeelError and Exhausted when it takes too long."""
+
+    def finditer(self, run: Run, text: str) -> Iterator[Any]:
+        """The matches from left to right that do not overlap. Raises as `search`."""
+
+
+class Linear:
+    """A pattern for RE2."""
+
+    __slots__ = ("_compiled", "groups", "steps")
+
+    def __init__(self, compiled: Any) -> None:
+        self._compiled = compiled
+        self.groups: int = compiled.groups
+        self.steps: int = compiled.programsize // INSTRUCTIONS_PER_STEP
+
+    def search(self, run: Run, text: str) -> Any:
+        return next(self.finditer(run, text), None)
+
+    def finditer(self, run: Run, text: str) -> Iterator[Any]:
+        run.spend(len(text) // CHARS_PER_STEP)
+        for match in self._compiled.finditer(text):
+            run.spend(STEPS_PER_MATCH)
+            yield match
+
+
+def compile_pattern(run: Run, text: str, flags: str) -> Pattern:
+    """The pattern, which a run compiles once. `flags`: of s, m, i, x, q. Raises FeelError, Exhausted."""
+    found: Pattern | None = run.patterns.get((text, flags))
+    if found is None:
+        found = _cached(text, flags) if len(text) <= CACHED_CHARS_MAX else _compile(text, flags)
+        run.patterns[text, flags] = found
+        run.spend(found.steps)
+    return found
 
 
 @functools.lru_cache(maxsize=CACHED_MAX)
-def _cached(text: str, flags: str) -> Any:
+def _cached(text: str, flags: str) -> Pattern:
     return _compile(text, flags)
 
 
-def _compile(text: str, flags: str) -> Any:
+def _compile(text: str, flags: str) -> Pattern:
     if not FLAGS.issuperset(flags):
         raise FeelError(f"a flag is one of {', '.join(sorted(FLAGS))}, not {shown(flags)!r}")
     ignore_case, multiline = "i" in flags, "m" in flags
@@ -40,7 +82,7 @@ def _compile(text: str, flags: str) -> Any:
     written = None if parsed.has_back else _written(parsed.root)
     if written is None:
         return Matcher(parsed, ignore_case, multiline)
-    return _compiled(f"(?m:{written})" if multiline else written, text)
+    return Linear(_compiled(f"(?m:{written})" if multiline else written, text))
 
 
 def _compiled(written: str, text: str) -> Any:
