@@ -48,7 +48,8 @@ format: $(VENV)/.tests cockpit/node_modules/.installed-to-check ## formats the c
 docs: $(VENV)/.tests ## writes the generated pages
 	$(PYTHON) docs/generate.py
 
-conformance: $(VENV)/.tests ## compares with a recorded Camunda 7.24; PENSTOCK_SHARED says where the recordings are
+conformance: $(VENV)/.tests ## compares with a recorded Camunda 7.24, on each store; PENSTOCK_SHARED says where that is
+	@sh tools/postgres.sh
 	$(PYTHON) tools/conformance.py
 
 tck: $(VENV)/.tests ## runs the DMN test kit; PENSTOCK_SHARED says where it is
@@ -62,8 +63,9 @@ bench: $(VENV)/.tests ## W1 and W2 on SQLite and on PostgreSQL
 	@sh tools/postgres.sh
 	$(VENV)/bin/penstock bench --postgres
 
-fuzz: $(VENV)/.tests ## the random processes a hundred times as often; EXAMPLES=n
-	PENSTOCK_FUZZ_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/properties --timeout 0
+fuzz: $(VENV)/.tests ## other random processes than `make test`, ten times as many; EXAMPLES=n, SEED=n, CASE=FILE repeats one
+	PENSTOCK_FUZZ_EXAMPLES=$(EXAMPLES) PENSTOCK_FUZZ_SEED=$(SEED) PENSTOCK_FUZZ_CASE=$(CASE) \
+		$(VENV)/bin/pytest tests/properties/test_random_processes.py --timeout 0
 
 clean: ## removes what the other commands have made, the database of `make up` too
 	rm -rf $(VENV) .penstock $(WORKERS)/node_modules $(JAVA)/target cockpit/node_modules src/penstock/api/cockpit/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

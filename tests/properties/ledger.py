@@ -1,22 +1,18 @@
-"""What holds after every unit of work, whatever the process and whatever was done to it.
-
-Each check reads the events and the live state only; none trusts the code that it checks.
-"""
+"""What one instance's events say, folded without the engine's own appliers, and compared with its live state."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from penstock.engine import events as ev
-from penstock.engine.state import Instance
+from shape import check_incidents, check_tree
 
-OPERATOR_INCIDENT = "operator"
-"""Type of the incidents that the tests open themselves."""
+from penstock.engine import events as ev
+from penstock.engine.state import Instance, Phase
 
 
 class Ledger:
-    """What one instance's events say, kept up to date event by event, and compared with its live state."""
+    """Everything of one instance that is open, by its events."""
 
     def __init__(self, instance: str) -> None:
         self.instance = instance
@@ -24,7 +20,6 @@ class Ledger:
         self.open: dict[str, str] = {}
         """Activity instances that have started and not ended → activity."""
         self.closed: set[str] = set()
-        self.ended_order: list[str] = []
         self.jobs: set[str] = set()
         self.tasks: set[str] = set()
         self.external_tasks: set[str] = set()
@@ -56,6 +51,7 @@ class Ledger:
         match event:
             case ev.InstanceEnded():
                 self.ended = True
+                self.executions.clear()
                 self.variables.clear()
             case ev.ExecutionCreated(execution=id) | ev.ExecutionKept(execution=id):
                 _fresh(ids, id)
@@ -75,6 +71,18 @@ class Ledger:
                 _fresh(ids, id)
                 self.executions.add(id)
                 self._move_variables(variables, id)
+            case ev.PathDetached(execution=id, variables=variables):
+                _fresh(ids, id)
+                self.executions.add(id)
+                self._move_variables(variables, id)
+            case ev.PathAttached(execution=id, into=into, variables=variables):
+                self.executions.remove(id)
+                self._move_variables(variables, into)
+            case ev.ActivityMigrated(activity_instance=id, activity=activity, kept=False):
+                # That of a scope whose asynchronous continuation waits has ended already.
+                assert id in self.open or id in self.closed, f"{id} is migrated and was never open"
+                if id in self.open:
+                    self.open[id] = activity
             case ev.ExecutionRevived(execution=id):
                 self.revived.add(id)
             case ev.ActivityStarted(activity_instance=id, activity=activity):
@@ -87,7 +95,6 @@ class Ledger:
                     return
                 assert self.open.pop(id, None) == activity, f"{id} ends and has not started as {activity}"
                 self.closed.add(id)
-                self.ended_order.append(activity)
             case ev.VariableSet(variable=id, scope=scope, name=name, value=value):
                 if id in self.variables:
                     assert self.variables[id][:2] == (scope, name), f"variable {id} moves from {self.variables[id]}"
@@ -140,7 +147,8 @@ class Ledger:
 
     def _move_variables(self, variables: Sequence[str], scope: str) -> None:
         for id in variables:
-            self.variables[id] = (scope, *self.variables[id][1:])
+            if self.variables[id][0] not in self.tasks:
+                self.variables[id] = (scope, *self.variables[id][1:])
 
     # ------------------------------------------------------------------------------------------ against the state
 
@@ -148,7 +156,7 @@ class Ledger:
         """The live state of this instance is what the events say."""
         assert not self.ended
         assert instance.revision == self.revision
-        _check_tree(instance)
+        check_tree(instance)
         assert instance.executions.keys() == self.executions
         assert instance.jobs.keys() == self.jobs
         assert instance.tasks.keys() == self.tasks
@@ -157,13 +165,16 @@ class Ledger:
         assert instance.incidents.keys() == self.incidents
         assert _state_variables(instance) == self.variables
         self._check_places(instance)
-        _check_incidents(instance)
+        check_incidents(instance)
 
     def _check_places(self, instance: Instance) -> None:
         """Whoever stands in an activity stands in one that is open, and every open one is held by somebody."""
         held: dict[str, str] = {}
         for x in instance.executions.values():
             if x.kind is ev.ExecutionKind.KEPT:
+                continue
+            if x.phase is Phase.AFTER and x.activity == x.scope_activity:
+                # Its activity instance has ended; the scope goes when the continuation is executed.
                 continue
             if x.activity_instance is not None and x.activity is not None:
                 held[x.activity_instance] = x.activity
@@ -182,6 +193,7 @@ class Ledger:
         assert not self.jobs, self.jobs
         assert not self.tasks, self.tasks
         assert not self.external_tasks, self.external_tasks
+        assert not self.subscriptions, self.subscriptions
         assert not self.incidents, self.incidents
 
 
@@ -192,39 +204,6 @@ def _fresh(ids: set[str], *new: str) -> None:
             ids.add(id)
 
 
-def _check_tree(instance: Instance) -> None:
-    """Executions form one tree whose links agree in both directions, and what waits belongs to one of them."""
-    executions = instance.executions
-    roots = [x.id for x in executions.values() if x.parent is None]
-    assert roots == [instance.id], f"roots {roots}"
-    assert executions[instance.id].kind is ev.ExecutionKind.INSTANCE
-    reached: list[str] = []
-    todo = [instance.id]
-    while todo:
-        x = executions[todo.pop()]
-        reached.append(x.id)
-        for child in x.children:
-            assert executions[child].parent == x.id, f"{child} is a child of {x.id} and says {executions[child].parent}"
-            todo.append(child)
-    assert sorted(reached) == sorted(executions), "executions outside of the tree"
-    for name, records in (
-        ("tasks", instance.tasks),
-        ("external_tasks", instance.external_tasks),
-        ("jobs", instance.jobs),
-        ("subscriptions", instance.subscriptions),
-        ("incidents", instance.incidents),
-    ):
-        listed = sorted(id for x in executions.values() for id in getattr(x, name))
-        assert listed == sorted(records), f"{name}: listed {listed}, there {sorted(records)}"
-        for id, record in records.items():  # type: ignore[attr-defined]
-            assert id in getattr(executions[record.execution], name), f"{name}: {id} is not at its execution"
-    paths = {x.parent for x in executions.values() if x.kind is ev.ExecutionKind.PATH}
-    for parent in paths:
-        siblings = [executions[id] for id in executions[parent or ""].children]
-        active = [x for x in siblings if x.kind in (ev.ExecutionKind.PATH, ev.ExecutionKind.SCOPE)]
-        assert active, "a concurrent path without a place"
-
-
 def _state_variables(instance: Instance) -> dict[str, tuple[str, str, Any]]:
     found: dict[str, tuple[str, str, Any]] = {}
     for holders in (instance.executions, instance.tasks):
@@ -233,32 +212,3 @@ def _state_variables(instance: Instance) -> dict[str, tuple[str, str, Any]]:
                 assert variable.id not in found
                 found[variable.id] = (scope, name, variable.value)
     return found
-
-
-def _check_incidents(instance: Instance) -> None:
-    """Jobs and external tasks have an incident exactly when they have no retries left."""
-    stuck = {id for id, job in instance.jobs.items() if job.retries <= 0}
-    stuck |= {id for id, task in instance.external_tasks.items() if task.retries is not None and task.retries <= 0}
-    shown: dict[str, int] = {}
-    for incident in instance.incidents.values():
-        if incident.type in ("failedJob", "failedExternalTask") and incident.cause in ("", incident.id):
-            shown[incident.configuration or ""] = shown.get(incident.configuration or "", 0) + 1
-    assert shown == dict.fromkeys(stuck, 1), f"without retries: {stuck}, with incidents: {shown}"
-
-
-def check_compensation_order(unit: ev.InstanceEvents, before: Sequence[str], handlers: Mapping[str, str]) -> None:
-    """Handlers that one throw event starts in one place run in the reverse order of their activities' completion
-    (BPMN 2.0.2 §13.5.5). `before`: activities completed before this unit, in order. Activities that completed more
-    than once are left out: which of their completions a handler undoes cannot be told from its start."""
-    completed = list(before)
-    runs: dict[str, list[str]] = {}
-    for event in unit.events:
-        if isinstance(event, ev.ActivityEnded):
-            completed.append(event.activity)
-        elif isinstance(event, ev.ActivityStarted):
-            task = handlers.get(event.activity)
-            if task is not None and completed.count(task) == 1:
-                runs.setdefault(event.parent_activity_instance, []).append(task)
-    for tasks in runs.values():
-        order = [completed.index(task) for task in tasks]
-        assert order == sorted(order, reverse=True), f"compensated in the order {tasks} after {completed}"
