@@ -1,0 +1,1 @@
+"""Connectors that the engine brings along: calls to the outside, one folder each. What they do is in `protocol`."""

@@ -1,0 +1,1 @@
+"""Camunda's `http-connector`."""
