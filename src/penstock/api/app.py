@@ -4,14 +4,14 @@ Hand-made on raw ASGI because start, fetchAndLock, complete and message are most
 them more than their own work does. Mounted at `/engine-rest` and `/engine-rest/engine/default`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
 
 import structlog
 
-from penstock.api import pages, problems
+from penstock.api import additions, pages, problems
 from penstock.api.authentication import BasicAuthentication
 from penstock.api.authorization import routes as authorization
 from penstock.api.batch import routes as batch
@@ -180,6 +180,7 @@ class App:
     def __init__(self, engine: Engine, routes: Iterable[Route], *, any_origin: bool = True) -> None:
         self.engine = engine
         self._router = Router(routes)
+        self._additions = Router(route for found in additions.RESOURCES for route in found)
         self.bytes_max = engine.settings.payload_bytes_max
         self._any_origin = any_origin
         self._traced = engine.settings.tracing
@@ -223,10 +224,29 @@ class App:
     async def _answer(self, request: Request) -> Response:
         segments = _segments(request.scope)
         if not segments or segments[0] != ROOT:
+            if segments[:2] == additions.PATH:
+                return await self._addition(request, segments[2:])
             return await self._outside(request, segments)
+        return await self._routed(request, self._router, _within_engine, segments, ROOT)
+
+    async def _addition(self, request: Request, segments: Sequence[str]) -> Response:
+        """What Camunda has not: below `/penstock/v1`, with problem details (RFC 9457) for errors."""
+        try:
+            return await self._routed(request, self._additions, list, segments, "/".join(additions.PATH))
+        except PenstockError as error:
+            return additions.refusal(error)
+
+    async def _routed(
+        self,
+        request: Request,
+        router: Router,
+        within: Callable[[list[str]], list[str]],
+        segments: Sequence[str],
+        root: str,
+    ) -> Response:
         if request.method == "OPTIONS" and b"access-control-request-method" in request.headers:
             return Response(200)
-        found = self._router.find(_within_engine(segments))
+        found = router.find(within(list(segments)))
         if found is None:
             raise problems.not_found()
         routes, values = found
@@ -239,7 +259,7 @@ class App:
             if route is None:
                 headers = ((b"allow", _allow(routes)),)
                 raise problems.http(405, "NotAllowedException", "Method Not Allowed", headers)
-        request.route = f"/{ROOT}{route.path}"
+        request.route = f"/{root}{route.path}"
         if self._authentication is not None:
             request.user = await self._authentication.user_of(request, route.path)
         _negotiate(request, route)

@@ -8,6 +8,9 @@ from penstock.model.graph import Implementation, Listener, Node, Parameter, Proc
 
 RUNNING_LANGUAGES = frozenset({"javascript", "ecmascript", "js", "graal.js", "juel", "feel"})
 
+CONNECTORS = frozenset({"http-connector"})
+"""Connectors that the engine brings along (`penstock.connect`)."""
+
 _EXPRESSION = re.compile(r"[$#]\{([^}]*)\}")
 _STRING = re.compile(r"'[^']*'|\"[^\"]*\"")
 _CALL = re.compile(r"(?<![\w.\])])([A-Za-z_]\w*)\s*\.\s*(\w+)\s*\(")
@@ -85,6 +88,8 @@ def _implementation(how: Implementation | None) -> Iterator[str]:
         yield _register("class", how.class_name)
     if how.delegate_expression is not None:
         yield _register("delegateExpression", how.delegate_expression)
+    if how.connector_id is not None and how.connector_id not in CONNECTORS:
+        yield _register("connector", how.connector_id)
     yield from _beans(how.expression)
     for parameter in (*how.connector_inputs, *how.connector_outputs):
         yield from _parameter(parameter)

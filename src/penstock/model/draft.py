@@ -43,7 +43,7 @@ class Draft(Host):
         self.attached: Draft | None = None
         self.handler: Draft | None = None
         self.catches: str = ""
-        self.is_scope = element.name in ("process", "subProcess", "transaction")
+        self.is_scope = element.name in ("process", "subProcess", "transaction", "adHocSubProcess")
         self.triggered = False
         self.for_compensation = (element.get("isForCompensation") or "").lower() == "true"
         self.caught: set[str] = set()

@@ -149,6 +149,17 @@ class Loop(Record, frozen=True):
     retry_cycle: str | None = None
 
 
+class AdHoc(Record, frozen=True):
+    """What an ad-hoc sub-process says of itself (BPMN 2.0.2 §10.3.5); texts may hold expressions."""
+
+    sequential: bool = False
+    """Whether what is inside is done one after another."""
+    completion_condition: str | None = None
+    cancel_remaining: bool = True
+    active_elements: str | None = None
+    """The collection of ids to start with (`camunda:property` `activeElementsCollection`)."""
+
+
 class CalledElement(Record, frozen=True):
     """What a call activity calls and what it passes."""
 
@@ -253,6 +264,7 @@ class Node(Record, frozen=True):
     compensated_by: str | None = None
     """For an activity with a compensation boundary event: the id of the handler that its association names."""
     loop: Loop | None = None
+    ad_hoc: AdHoc | None = None
     inputs: tuple[Parameter, ...] | None = None
     """None: no `camunda:inputOutput`. With one, the activity is a scope even when it lists nothing."""
     outputs: tuple[Parameter, ...] | None = None

@@ -4,7 +4,7 @@ Where Camunda's parser gives up in the middle (an unknown message, a timer witho
 expression), `Stopped` is raised: the errors found so far are the answer.
 """
 
-from penstock.model import dialect, triggers
+from penstock.model import ad_hoc, dialect, triggers
 from penstock.model.definitions import Definitions
 from penstock.model.dialect import BadScript
 from penstock.model.draft import Draft, Host
@@ -16,11 +16,11 @@ GATEWAYS = frozenset({"exclusiveGateway", "inclusiveGateway", "parallelGateway"}
 ACTIVITIES = frozenset(
     {
         "task", "manualTask", "userTask", "serviceTask", "sendTask", "receiveTask", "scriptTask", "businessRuleTask",
-        "subProcess", "transaction", "callActivity", "intermediateThrowEvent", "eventBasedGateway", *GATEWAYS,
+        "subProcess", "transaction", "adHocSubProcess", "callActivity", "intermediateThrowEvent", "eventBasedGateway", *GATEWAYS,
     }
 )  # fmt: skip
-IGNORED = frozenset({"adHocSubProcess", "complexGateway"})
-_MAPPED = ("transaction", "subProcess", "callActivity")
+IGNORED = frozenset({"complexGateway"})
+_MAPPED = ("transaction", "subProcess", "adHocSubProcess", "callActivity")
 
 
 class ScopeReader:
@@ -325,10 +325,17 @@ class ScopeReader:
                 draft.triggered = dialect.boolean(element.get("triggeredByEvent"), False)
                 draft.fields["triggered_by_event"] = draft.triggered
             self.scope(draft)
+        elif name == "adHocSubProcess":
+            self.ad_hoc(draft)
         else:
             self.task(draft)
         self.mapping(draft)
         return draft
+
+    def ad_hoc(self, draft: Draft) -> None:
+        """An ad-hoc sub-process (BPMN 2.0.2 §10.3.5). Camunda 7 knows none: the messages are ours."""
+        self.scope(draft)
+        draft.fields["ad_hoc"] = ad_hoc.read(self.log, draft.element, draft.fields["properties"])
 
     def loop(self, element: Element, scope: Draft) -> Loop | None:
         """Multi-instance characteristics (BPMN 2.0.2 §10.3.8), or None."""
@@ -857,7 +864,7 @@ class ScopeReader:
     def exclusive_gateway(self, draft: Draft) -> None:
         log, own = self.log, draft.id
         if not draft.outgoing:
-            log.error(f"Exclusive Gateway '{own}' has no outgoing sequence flows.", None, own)
+            log.error(f"Exclusive Gateway '{own}' has no outgoing sequence flows.", draft.element, own)
             return
         if len(draft.outgoing) == 1:
             flow, conditioned = draft.outgoing[0]
@@ -865,7 +872,7 @@ class ScopeReader:
                 log.error(
                     f"Exclusive Gateway '{own}' has only one outgoing sequence flow ('{flow}'). This is not allowed "
                     "to have a condition.",
-                    None,
+                    draft.element,
                     own,
                     flow,
                 )
@@ -880,7 +887,7 @@ class ScopeReader:
                 log.error(
                     f"Exclusive Gateway '{own}' has outgoing sequence flow '{flow}' which is the default flow but "
                     "has a condition too.",
-                    None,
+                    draft.element,
                     own,
                     flow,
                 )
@@ -890,12 +897,12 @@ class ScopeReader:
                 "default flow."
             )
             if default or len(bare) > 1:
-                log.error(text, None, own, flow)
+                log.error(text, draft.element, own, flow)
             else:
                 log.warn(
                     f"{text} We assume it to be the default flow, but it is bad modeling practice, better set the "
                     "default flow in your gateway.",
-                    None,
+                    draft.element,
                     own,
                     flow,
                 )

@@ -1,0 +1,1 @@
+"""Topics of external tasks: how much work waits in each, for whoever scales workers."""
