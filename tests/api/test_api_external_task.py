@@ -156,7 +156,8 @@ async def test_what_workers_do_wrong(engine: FakeEngine, client: httpx.AsyncClie
         engine.failing = BadUserRequest("It is locked by worker 'x'.")
         refused = await client.post(f"{PATH}/{TASK}/{action}", json=body)
         engine.failing = EntitySuspended("suspended")
-        assert (await client.post(f"{PATH}/{TASK}/{action}", json=body)).status_code == 500
+        suspended = await client.post(f"{PATH}/{TASK}/{action}", json=body)
+        assert (suspended.status_code, suspended.json()["type"]) == (400, "RestException")
     assert (refused.status_code, refused.json()["type"], refused.json()["code"]) == (400, "RestException", 0)
 
 

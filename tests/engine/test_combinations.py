@@ -165,13 +165,14 @@ def test_continuations_everywhere() -> None:
     assert s.states("join") == ["completed", "completed"]
 
 
-def test_a_person_may_execute_a_job_of_a_suspended_instance() -> None:
-    # Camunda 7 `ManagementService.executeJob`.
+def test_a_job_of_a_suspended_instance_fails_whoever_executes_it() -> None:
+    # Camunda 7 `ExecutionEntity.ensureNotSuspended`.
     s = Scenario(
         model('<startEvent id="start"/><userTask id="a" camunda:asyncBefore="true"/>', flows="start a")
     ).start()
     s.do(c.SetSuspension(instance=s.id, suspended=True))
-    assert s.job("a").states("a") == ["open"]
+    with pytest.raises(EntitySuspended):
+        s.job("a")
 
 
 @pytest.mark.parametrize("what", ["complete", "fail", "error"])

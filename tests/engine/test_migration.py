@@ -203,3 +203,16 @@ def test_listeners_of_scopes_that_come_and_go() -> None:
     ran = record(m)
     m.migrate("a", skip_custom_listeners=True)
     assert ran == []
+
+
+def test_a_scope_that_waits_after_its_own_end_stays_where_it_is() -> None:
+    loop = (
+        '<multiInstanceLoopCharacteristics isSequential="true" camunda:asyncAfter="true"><loopCardinality>2'
+        "</loopCardinality></multiInstanceLoopCharacteristics>"
+    )
+    file = linear(sub("s", task("a"), inside=loop))
+    m = Migration(file, file).start()
+    m.complete("a")
+    m.migrate()
+    m.job("s").complete("a").job("s")
+    assert m.ended == "COMPLETED"

@@ -3,7 +3,7 @@
 import pytest
 
 from bpmn.scenario import Scenario, flow_elements, model, typed
-from penstock.base.errors import NotValid
+from penstock.base.errors import EntitySuspended, Failure, NotValid
 from penstock.engine import commands as c
 from penstock.engine import events as ev
 from penstock.expr.values import from_native
@@ -80,7 +80,7 @@ def test_with_two_scopes_the_ancestor_must_be_named() -> None:
     s.modify(before("a"))
     s.complete("a")
     assert s.states("sub") == ["open", "open"]
-    with pytest.raises(NotValid, match="ancestor"):
+    with pytest.raises(Failure, match="ambiguous"):
         s.modify(before("y"))
     second = [row.id for row in s.rows() if row.activity == "sub"][1]
     s.modify(before("y", ancestor_activity_instance=second))
@@ -181,3 +181,90 @@ def test_a_start_at_chosen_places() -> None:
     assert s.waits() == ["b", "x"]
     assert "start" not in s.path()
     assert s.variables() == {"v": 1}
+
+
+def test_what_has_called_an_emptied_instance_goes_with_it() -> None:
+    """Camunda 7 `ExecutionEntity.deletePropagate`: as far as nothing else is left there."""
+    caller = model('<startEvent id="start"/><callActivity id="call" calledElement="p"/>', flows="start call", key="q")
+    s = Scenario(caller, MODEL).start()
+    (called,) = s.called("call")
+    s.do(c.ModifyInstance(instance=called, instructions=(cancel("a"),)))
+    assert s.ended_of(called) == "EXTERNALLY_TERMINATED"
+    assert s.ended == "EXTERNALLY_TERMINATED"
+    assert s.states("call") == ["canceled"]
+
+
+LOOP = (
+    '<multiInstanceLoopCharacteristics isSequential="{}"><loopCardinality xsi:type="tFormalExpression">2</loopCardinality>'
+    "</multiInstanceLoopCharacteristics>"
+)
+
+
+def _loop(sequential: str) -> Scenario:
+    body = f'<startEvent id="start"/><userTask id="a"/><userTask id="x">{LOOP.format(sequential)}</userTask>'
+    return Scenario(model(body, flows="start a, a x")).start()
+
+
+@pytest.mark.parametrize("sequential", ["false", "true"])
+def test_a_multi_instance_activity_is_started_once_its_body_as_a_whole(sequential: str) -> None:
+    s = _loop(sequential)
+    s.modify(before("x"))
+    assert s.waits() == ["a", "x"]
+    assert s.local("x#multiInstanceBody")["nrOfInstances"] == 1
+    s = _loop(sequential)
+    s.modify(before("x#multiInstanceBody"))
+    assert s.local("x#multiInstanceBody")["nrOfInstances"] == 2
+
+
+def test_a_parallel_body_that_is_open_gets_one_more_instance() -> None:
+    s = _loop("false").complete("a")
+    s.modify(before("x"))
+    assert s.waits() == ["x", "x", "x"]
+    assert s.local("x#multiInstanceBody") == {"nrOfInstances": 3, "nrOfCompletedInstances": 0, "nrOfActiveInstances": 3}
+    s.complete("x").complete("x")
+    assert s.ended is None
+    assert s.complete("x").ended == "COMPLETED"
+
+
+def test_a_sequential_body_that_is_open_takes_none() -> None:
+    s = _loop("true").complete("a")
+    with pytest.raises(Failure, match="Concurrent instantiation not possible"):
+        s.modify(before("x"))
+
+
+def test_what_lies_between_the_ancestor_and_the_target_is_made_anew() -> None:
+    s = Scenario(MODEL).start().complete("a")
+    s.modify(before("y", ancestor_activity_instance=s.id))
+    assert s.states("sub") == ["open", "open"]
+    with pytest.raises(NotValid, match="cannot be found in parent hierarchy"):
+        s.modify(before("b", ancestor_activity_instance=s.instance_of("x")))
+    with pytest.raises(NotValid, match="does not exist"):
+        s.modify(before("b", ancestor_activity_instance="nobody"))
+
+
+def test_nothing_starts_in_a_suspended_instance_but_it_can_be_canceled() -> None:
+    s = Scenario(MODEL).start()
+    s.do(c.SetSuspension(instance=s.id, suspended=True))
+    with pytest.raises(EntitySuspended):
+        s.modify(before("b"))
+    s.modify(cancel("a"))
+    assert s.ended == "EXTERNALLY_TERMINATED"
+
+
+def test_a_scope_that_waits_after_its_end_is_entered_no_more() -> None:
+    loop = '<multiInstanceLoopCharacteristics camunda:asyncAfter="true"><loopCardinality>1</loopCardinality>'
+    sub = f'<subProcess id="sub">{loop}</multiInstanceLoopCharacteristics>{INNER}</subProcess>'
+    s = Scenario(model(f'<startEvent id="start"/>{sub}', flows="start sub")).start()
+    s.complete("x").complete("y")
+    s.modify(before("x"))
+    assert s.states("sub") == ["completes scope", "open"]
+
+
+def test_variables_of_a_task_follow_it_into_the_scope() -> None:
+    s = Scenario(MODEL).start()
+    s.modify(before("b"))
+    task = next(task for task in s.state.tasks.values() if task.key == "a")
+    s.do(c.SetVariables(instance=s.id, task=task.id, modifications=typed({"t": 1}), local=True))
+    s.complete("b")
+    (variable,) = s.state.tasks[task.id].variables.values()
+    assert variable.id in s.events(ev.ExecutionFolded)[-1].variables

@@ -290,7 +290,7 @@ def test_expressions_are_checked_by_the_caller() -> None:
 
 ACCEPTED = [
     ("ignored elements", "<laneSet id='ls'><lane id='l'><flowNodeRef>s</flowNodeRef></lane></laneSet>" + START
-     + "<dataObject id='d'/><adHocSubProcess id='ah'/><textAnnotation id='t'><text>hi</text></textAnnotation>"
+     + "<dataObject id='d'/><complexGateway id='cg'/><textAnnotation id='t'><text>hi</text></textAnnotation>"
      "<association id='as' sourceRef='s' targetRef='t'/><group id='gr'/>"),
     ("foreign attributes and elements", "<startEvent id='s' xmlns:z='urn:z' z:a='1'>"
      "<documentation>a <b xmlns='urn:html'>c</b></documentation><extensionElements><z:q id='s'/></extensionElements></startEvent>"),
@@ -317,7 +317,9 @@ WARNINGS = [
     ("class", "<serviceTask id='a' camunda:class='com.C'/>", "It needs 'com.C' (class)"),
     ("bean", "<serviceTask id='a' camunda:expression='${shop.pay(x)}'/>", "It needs 'shop.pay' (bean method)"),
     ("groovy", "<scriptTask id='a' scriptFormat='Groovy'><script>1</script></scriptTask>", "Scripts in 'groovy' are not run"),
-    ("ad hoc", "<adHocSubProcess id='a'/>", "Ignoring unsupported activity type"),
+    ("complex gateway", "<complexGateway id='a'/>", "Ignoring unsupported activity type"),
+    ("connector", "<serviceTask id='a'><extensionElements><camunda:connector><camunda:connectorId>soap-http-connector"
+     "</camunda:connectorId></camunda:connector></extensionElements></serviceTask>", "It needs 'soap-http-connector' (connector)"),
     ("flow", '<exclusiveGateway id="a"/><task id="c"/><task id="b"/>' + flow("f", "a", "c", IF) + flow("h", "a", "b"),
      "We assume it to be the default flow"),
 ]  # fmt: skip

@@ -112,6 +112,14 @@ def test_suspension_reaches_instance_tasks_and_executions() -> None:
     assert [rows.only(name)["suspended"] for name in ("process_instance", "task", "execution")] == [False] * 3
 
 
+def test_what_a_suspended_instance_makes_is_suspended() -> None:
+    task = ev.TaskCreated(uid(5), I, f"a:{uid(4)}", "a")
+    path = ev.ExecutionCreated(uid(6), I, ev.ExecutionKind.PATH)
+    unit = ev.InstanceEvents(I, I, 3, T0, DEFINITION, [path, started("a", 4), task], suspended=True)
+    rows = shown(log_row([STARTED], [ev.SuspensionSet(True)]), ev.LogRow([unit]))
+    assert [row["suspended"] for name in ("task", "execution") for row in rows[name].values()] == [True] * 3
+
+
 def test_activity_instances_are_ordered_within_a_millisecond_and_silent_ones_are_not_shown() -> None:
     unit = [STARTED, started("start", 2), ended("start", 2, T0), started("a", 3), started("quiet", 4, silent=True)]
     rows = shown(log_row(unit, [ended("quiet", 4, T0), ended("a", 3, T0, canceled=True)]))["activity_instance"]

@@ -5,14 +5,15 @@ everything that was committed before the request.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
 from penstock.api import live
-from penstock.api.http import Request
 from penstock.api.querying import VariableCondition, by_id, variable_term
 from penstock.engine.state import Instance
 from penstock.expr.values import TypedValue
+from penstock.runtime.protocol import Engine
 from penstock.store.protocol import Row
 from penstock.store.query import Exists, Order, Query, Term, eq, eq_or_null, is_null, not_null
 
@@ -22,6 +23,13 @@ LIVE_CANDIDATES_MAX = 32
 _NUMBERS = frozenset({"Integer", "Short", "Long", "Double"})
 _INSTANCE = (("instance_id", "instance_id"), ("execution_id", "instance_id"))
 _LOCAL = (("instance_id", "instance_id"), ("execution_id", "execution_id"))
+
+
+class Asking(Protocol):
+    """Whoever asks: a request, or a bridge."""
+
+    @property
+    def engine(self) -> Engine: ...
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,13 +57,13 @@ def _common(wanted: Wanted) -> list[Term]:
     return terms
 
 
-async def starts(request: Request, wanted: Wanted) -> list[Row]:
+async def starts(request: Asking, wanted: Wanted) -> list[Row]:
     """Start events that wait: rows without an instance."""
     where = (*_common(wanted), is_null("instance_id"))
     return await request.engine.rows(Query("event_subscription", where, (Order("created_ms"), Order("id"))))
 
 
-async def receivers(request: Request, wanted: Wanted) -> list[Row]:
+async def receivers(request: Asking, wanted: Wanted) -> list[Row]:
     """Executions that wait and fit, oldest first; those of suspended instances do not."""
     where = _common(wanted)
     where.extend((not_null("instance_id"),) if wanted.instance is None else by_id(wanted.instance, "instance_id"))

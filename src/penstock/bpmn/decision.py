@@ -22,14 +22,7 @@ RESERVED = "decisionResult"
 
 def decide(run: Run, x: Execution, a: Activity, how: Implementation) -> Steps:
     """Evaluates the decision, keeps its history, and leaves its result as a variable."""
-    decision: DeployedDecision = yield FindDecision(
-        key=evaluate_text(run, how.decision_ref, x) or "",
-        binding=how.decision_binding,
-        version=_version(run, x, how),
-        version_tag=evaluate_text(run, how.decision_version_tag, x),
-        tenant=_tenant(run, x, how),
-        deployment_of=run.definition.id,
-    )
+    decision: DeployedDecision = yield from _decision(run, x, a, how)
     result: DecisionResult = yield from _evaluate(run, x, a, decision)
     place = {"activity": a.id, "activity_instance": x.activity_instance or x.scope_instance}
     for event in history_of(decision, result, run.new_id, tenant=run.instance.tenant or decision.tenant, **place):
@@ -38,6 +31,22 @@ def decide(run: Run, x: Execution, a: Activity, how: Implementation) -> Steps:
     if how.result_variable is not None:
         _keep(run, x, how, result)
     run.leave(x)
+
+
+def _decision(run: Run, x: Execution, a: Activity, how: Implementation) -> Steps:
+    question = FindDecision(
+        key=evaluate_text(run, how.decision_ref, x) or "",
+        binding=how.decision_binding,
+        version=_version(run, x, how),
+        version_tag=evaluate_text(run, how.decision_version_tag, x),
+        tenant=_tenant(run, x, how),
+        deployment_of=run.definition.id,
+    )
+    try:
+        return (yield question)
+    except Failure as failure:
+        failure.element_id = failure.element_id or a.id
+        raise
 
 
 def _version(run: Run, x: Execution, how: Implementation) -> int | None:

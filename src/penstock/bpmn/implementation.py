@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from penstock.base.errors import Failure
 from penstock.bpmn.decision import decide
 from penstock.engine.behavior import ElementKind, Maybe, Steps
-from penstock.engine.definition import Activity
+from penstock.engine.connectors import create_connector
+from penstock.engine.definition import Activity, connector_of
 from penstock.engine.delegates import DelegateResult, call_delegate
 from penstock.engine.external import create_external_task
 from penstock.engine.state import Execution
@@ -34,10 +37,8 @@ def carry_out(run: Run, x: Execution, a: Activity, how: Implementation | None) -
     if how.decision_ref is not None:
         return decide(run, x, a, how)
     if how.connector_id is not None:
-        raise Failure(
-            f"The connector '{how.connector_id}' of '{a.id}' is not available: use an external task instead",
-            element_id=a.id,
-        )
+        create_connector(run, x, a, how)
+        return None
     if how.type is not None:
         raise Failure(
             f"The implementation type '{how.type}' of '{a.id}' is not available: use an external task instead",
@@ -59,6 +60,15 @@ def _delegate(run: Run, x: Execution, a: Activity, how: Implementation) -> Steps
     run.leave(x)
 
 
+def signal(run: Run, x: Execution, a: Activity) -> None:
+    """Somebody wants work that waits to go on as it is. Raises Failure for a connector: its answer is on the way."""
+    if connector_of(a) is not None:
+        raise Failure(
+            f"Activity '{a.id}' does not accept signals: it goes on when its connector has answered", element_id=a.id
+        )
+    run.leave(x)
+
+
 class ImplementedTask(ElementKind):
     """A task that an `Implementation` carries out."""
 
@@ -69,3 +79,7 @@ class ImplementedTask(ElementKind):
     def enter(self, run: Run, x: Execution, a: Activity) -> Maybe:
         assert a.node is not None
         return carry_out(run, x, a, a.node.implementation)
+
+    def signal(self, run: Run, x: Execution, a: Activity, name: str | None, payload: Any) -> Maybe:
+        signal(run, x, a)
+        return None

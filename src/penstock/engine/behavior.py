@@ -6,10 +6,10 @@ of `engine.paths`, `engine.catching`, `engine.throwing`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from penstock.base.errors import Failure
+from penstock.base.errors import BadUserRequest, Failure
 from penstock.engine.questions import Question
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ class ElementKind:
     """The BPMN element's local name."""
     composite = False
     """True for kinds with paths inside (sub-processes, multi-instance bodies)."""
+
+    stays = False
+    """Composite: the scope stands for itself, with any number of concurrent paths inside, or none (ad-hoc)."""
 
     def type_of(self, node: Node) -> str:
         """Camunda 7's activity type in history."""
@@ -75,3 +78,11 @@ class ElementKind:
     def open_for_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
         """Composite: the scope was opened by a modification; returns the path on which the target starts."""
         return scope
+
+    def add_by_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
+        """Multi-instance body: it is open and a modification adds an instance; returns the path on which that starts."""
+        raise NotImplementedError
+
+    def activate(self, run: Run, scope: Execution, a: Activity, ids: Sequence[str]) -> None:
+        """Ad-hoc: begins the activities `ids` inside. Raises BadUserRequest."""
+        raise BadUserRequest(f"'{a.id}' is no ad-hoc sub-process: nothing can be activated in it")

@@ -56,6 +56,9 @@ def clear(run: Run, x: Execution, reason: str | None) -> Steps:
 def _cancel_scope(run: Run, x: Execution, reason: str | None) -> Steps:
     if x.scope_instance is None:
         return
+    if x.phase is Phase.AFTER and x.activity == x.scope_activity:
+        # Its activity instance has ended; only the continuation was still to come.
+        return
     if x.activity_instance != x.scope_instance:
         run.emit(PathPlaced(x.id, x.scope_activity, None, Phase.ACTIVE))
     yield from _cancel_activity(run, x, reason)

@@ -107,6 +107,7 @@ def handle(run: Run, x: Execution, handler: Activity, local_variables: Mapping[s
     `executeEventHandlerActivity`)."""
     node = handler.node
     assert node is not None and handler.parent is not None
+    run.check_active()
     if handler.attached_to is not None or node.kind != "startEvent":
         # A boundary event, or an event behind an event-based gateway, which always cancels the gateway.
         if node.interrupting or handler.attached_to is None:

@@ -287,6 +287,20 @@ class FailJob(InstanceCommand, frozen=True, kw_only=True):
     stacktrace: str | None = None
     failed_activity: str | None = None
     owner: str | None = None
+    final: bool = False
+    """Whether trying again is of no use: no retries are left then."""
+
+
+class CompleteConnector(InstanceCommand, frozen=True, kw_only=True):
+    """The connector of a job has answered (`engine.connectors`). `outputs`: native values that its output parameters see.
+    `variables`, `local_variables`: native values to set, in order. `error`: (code, message) of a BPMN error."""
+
+    job: str
+    owner: str | None = None
+    outputs: dict[str, Any] = {}
+    variables: dict[str, Any] = {}
+    local_variables: dict[str, Any] = {}
+    error: tuple[str, str | None] | None = None
 
 
 class ChangeJob(InstanceCommand, frozen=True, kw_only=True):
@@ -337,6 +351,14 @@ class ModifyInstance(InstanceCommand, frozen=True, kw_only=True):
     annotation: str | None = None
     definition: str | None = None
     """The definition that the instance must have; None: any."""
+
+
+class ActivateAdHoc(InstanceCommand, frozen=True, kw_only=True):
+    """Begins activities (ids) inside an ad-hoc sub-process, in this order (our addition, as Camunda 8's
+    `POST /element-instances/ad-hoc-activities/{key}/activation`)."""
+
+    activity_instance: str
+    activities: tuple[str, ...]
 
 
 class MigrationInstruction(msgspec.Struct, frozen=True, kw_only=True):

@@ -102,6 +102,12 @@ def is_compensating(run: Run, x: Execution) -> bool:
     return False
 
 
+def is_handler(run: Run, x: Execution) -> bool:
+    """Whether the activity of `x` is a compensation handler at work (not one of the instances of a multi-instance one)."""
+    a = run.activity(x)
+    return a.node is not None and a.node.for_compensation and a.body is None and is_compensating(run, x)
+
+
 def subscriptions_for(run: Run, x: Execution, a: Activity) -> list[Subscription]:
     """What the compensation throw event `a` (where `x` is) compensates: the activity that it names, or its whole scope."""
     trigger = a.trigger
@@ -157,7 +163,8 @@ def compensate(run: Run, x: Execution, subscription: str, handler_id: str) -> Ma
         else:
             _compensated(run, x)
         return None
-    return run.do("begin", x, run.activity_by_id(handler_id))  # type: ignore[no-any-return]
+    handler = run.activity_by_id(handler_id)
+    return run.do("begin" if handler.compensates_scope else "begin_handler", x, handler)  # type: ignore[no-any-return]
 
 
 @operation

@@ -13,7 +13,18 @@ from collections.abc import Mapping
 
 from penstock.engine.behavior import ElementKind
 from penstock.engine.events import JobKind
-from penstock.model.graph import Flow, Listener, Loop, Node, Parameter, Process, TimerKind, Trigger, TriggerKind
+from penstock.model.graph import (
+    Flow,
+    Implementation,
+    Listener,
+    Loop,
+    Node,
+    Parameter,
+    Process,
+    TimerKind,
+    Trigger,
+    TriggerKind,
+)
 
 BODY = "#multiInstanceBody"
 """Suffix of the id of a multi-instance body (Camunda 7 `ActivityImpl.MULTI_INSTANCE_BODY`)."""
@@ -217,7 +228,9 @@ class Definition:
             if a.node is not None and a.node.kind == "eventBasedGateway":
                 for out in a.outgoing:
                     out.target.event_scope = a
-                    out.target.scope = False
+                    caught = out.target.node
+                    # It waits at the gateway; a mapping still needs a scope of its own.
+                    out.target.scope = caught is not None and (caught.inputs is not None or caught.outputs is not None)
                     a.handlers.append(out.target)
         for a in self.activities.values():
             a.plain = not (a.scope or a.inputs or a.start_listeners or a.async_before)
@@ -332,12 +345,23 @@ class Definition:
                 found.append((a.id, timer_kind(a).value, timer_configuration(trigger)))
             if trigger is not None and trigger.kind is TriggerKind.SIGNAL and trigger.asynchronous:
                 found.append((a.id, JobKind.SIGNAL.value, None))
+            how = connector_of(a)
+            if how is not None:
+                found.append((a.id, JobKind.CONNECTOR.value, how.connector_id))
             if a.node is not None and a.node.user_task is not None and a.inner is None:
                 for item in a.node.user_task.listeners:
                     if item.timer is not None:
                         text = timer_configuration(item.timer)
                         found.append((a.id, JobKind.TIMER_TASK_LISTENER.value, text))
         return found
+
+
+def connector_of(a: Activity) -> Implementation | None:
+    """How `a` is carried out, when that is by a connector."""
+    if a.node is None or a.inner is not None:
+        return None
+    how = (a.trigger.implementation if a.trigger is not None else None) or a.node.implementation
+    return how if how is not None and how.connector_id is not None else None
 
 
 _CAPTIONS = {TimerKind.DATE: "DATE", TimerKind.DURATION: "DURATION", TimerKind.CYCLE: "CYCLE"}

@@ -548,6 +548,8 @@ class JobKind(StrEnum):
     BATCH_REMOVAL_TIME = "batch-set-removal-time"
     DECISION_DELETION = "historic-decision-instance-deletion"
     DECISION_REMOVAL_TIME = "decision-set-removal-time"
+    CONNECTOR = "connector"
+    """Not one of Camunda's: a connector's call."""
 
 
 class JobCreated(Event, frozen=True, tag=50):
@@ -585,6 +587,8 @@ class JobExecuted(Event, frozen=True, tag=51):
     job_definition: str | None = None
     retries: int = 0
     due_ms: int | None = None
+    failed_activity: str | None = None
+    """Where it failed last."""
 
 
 class JobFailed(Event, frozen=True, tag=52):
@@ -621,6 +625,8 @@ class JobDeleted(Event, frozen=True, tag=53):
     job_definition: str | None = None
     retries: int = 0
     due_ms: int | None = None
+    failed_activity: str | None = None
+    """Where it failed last."""
 
 
 class JobChanged(Event, frozen=True, tag=54):
@@ -888,6 +894,8 @@ class InstanceEvents(msgspec.Struct, frozen=True, array_like=True, omit_defaults
     events: list[AnyEvent]
     tenant: str | None = None
     deployment_purged: bool = False
+    suspended: bool = False
+    """Whether the instance is suspended afterwards: what a unit makes in a suspended instance is suspended too."""
 
 
 class LogRow(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):

@@ -60,7 +60,7 @@ def _active(run: Run, external_task: str) -> ExternalTask:
     """The task of an instance that is not suspended (Camunda 7 `ExternalTaskEntity.ensureActive`)."""
     task = _find(run, external_task)
     if run.instance.suspended:
-        raise EntitySuspended(f"ExternalTask with id '{task.id}' is suspended.")
+        raise EntitySuspended(f"ENGINE-03043 ExternalTask with id '{task.id}' is suspended.")
     return task
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from penstock.base.errors import BadUserRequest, BoundExceeded, Failure, NullValue
+from penstock.base.errors import BadUserRequest, BoundExceeded, DefinitionMissing, Failure, JavaFailed, NullValue
 from penstock.engine import tree
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.catching import open_scope, open_timers
@@ -13,13 +13,15 @@ from penstock.engine.events import (
     ActivityUpdated,
     InstanceStarted,
     InstanceState,
+    PathPlaced,
 )
 from penstock.engine.incidents import drop_incidents, load_run
 from penstock.engine.listeners import notify
 from penstock.engine.questions import FindDefinition
-from penstock.engine.state import Execution, Instance
-from penstock.engine.unit import Run, Unit, operation
+from penstock.engine.state import Execution, Instance, Phase
+from penstock.engine.unit import Change, Run, Unit, operation
 from penstock.engine.variables import (
+    LocalNames,
     all_visible,
     evaluate,
     evaluate_text,
@@ -83,9 +85,12 @@ def begin_instance(run: Run, start: Activity, variables: Mapping[str, TypedValue
     if root.handlers:
         open_scope(run, top, root)
         open_timers(run, top, root)
-    run.push("enter_start", top, start)
     if root.handlers and run.definition.conditional:
+        run.emit(PathPlaced(top.id, start.id, None, Phase.IDLE))
+        run.push(enter_start_still, top, start, run.unit.hold_changes())
         run.push("evaluate_handlers", top, root)
+    else:
+        run.push(enter_start, top, start)
     if root.start_listeners and not run.skip_listeners:
         return notify(run, top, root, "start")
     return None
@@ -97,6 +102,19 @@ def enter_start(run: Run, x: Execution, start: Activity) -> Maybe:
     if start.event_scope is not None and start.parent is not None:
         return run.do("enter", x, start.parent)  # type: ignore[no-any-return]
     return run.do("enter", x, start)  # type: ignore[no-any-return]
+
+
+def enter_start_still(run: Run, x: Execution, start: Activity, changes: list[Change]) -> Maybe:
+    """Enters the start event where its path is now, unless a condition that held from the start has interrupted it. The
+    first variables count as changes once the start event has begun (Camunda 7 `PvmAtomicOperationProcessStart`)."""
+    executions = run.instance.executions
+    paths = (x, *(executions[id] for id in x.children))
+    at = next((path for path in paths if path.activity == start.id and path.activity_instance is None), None)
+    if at is None:
+        return None
+    steps = enter_start(run, at, start)
+    run.unit.changes += changes
+    return steps
 
 
 def start_of(definition: Definition, start_event: str | None) -> Activity:
@@ -169,7 +187,8 @@ def pass_out(_run: Run, called: Run, above: Run, caller: Execution) -> None:
 
 
 def mapped(run: Run, x: Execution, mappings: tuple[VariableMapping, ...]) -> list[tuple[str, TypedValue]]:
-    """(target, value) of each mapping, in order, evaluated where `x` is (Camunda 7 `CallableElementParameter`)."""
+    """(target, value) of each mapping, in order, evaluated where `x` is; a local one sees the variables of `x` itself only
+    (Camunda 7 `CallableElementParameter`)."""
     found: list[tuple[str, TypedValue]] = []
     for mapping in mappings:
         if mapping.business_key is not None:
@@ -178,11 +197,12 @@ def mapped(run: Run, x: Execution, mappings: tuple[VariableMapping, ...]) -> lis
             source = x.variables if mapping.local else all_visible(run, x)
             found += [(name, variable.value) for name, variable in source.items()]
         elif mapping.source is not None:
-            variable = all_visible(run, x).get(mapping.source)
+            variable = (x.variables if mapping.local else all_visible(run, x)).get(mapping.source)
             found.append((mapping.target or mapping.source, variable.value if variable is not None else NULL))
         elif mapping.source_expression is not None:
             target = mapping.target or ""
-            found.append((target, store(evaluate(run, mapping.source_expression, x), target)))
+            value = evaluate(run, mapping.source_expression, x, names=LocalNames(run, x) if mapping.local else None)
+            found.append((target, store(value, target)))
     return found
 
 
@@ -203,8 +223,9 @@ def call(run: Run, x: Execution, a: Activity) -> Steps:
         try:
             version = int(text or "")
         except ValueError:
-            raise Failure(
+            raise JavaFailed(
                 f"Could not transform '{text}' into an Integer value: the version of call activity '{a.id}'",
+                java="NumberFormatException",
                 element_id=a.id,
             ) from None
     tenant = run.instance.tenant
@@ -219,7 +240,7 @@ def call(run: Run, x: Execution, a: Activity) -> Steps:
         deployment_of=run.definition.id,
     )
     if definition is None:
-        raise Failure(
+        raise DefinitionMissing(
             f"no processes deployed with key '{key}'" + (f" and tenant-id '{tenant}'" if tenant else ""),
             element_id=a.id,
         )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from penstock.base.errors import BadUserRequest, ExpressionFailed, NotFound
+from penstock.base.errors import BadUserRequest, ExpressionFailed
+from penstock.engine import connectors
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.catching import deliver, fire
 from penstock.engine.commands import ChangeJob, DeleteJob, ExecuteJob, FailJob, RecalculateJob
 from penstock.engine.definition import Activity
 from penstock.engine.events import JobChanged, JobCreated, JobExecuted, JobFailed, JobKind
 from penstock.engine.incidents import close_for, incident_of, open_incident
-from penstock.engine.jobs import delete_job, due_of, first_retries, job_facts, job_priority
+from penstock.engine.jobs import delete_job, due_of, find_job, first_retries, job_facts, job_priority
 from penstock.engine.state import Execution, Job, Subscription
 from penstock.engine.tasks import call_task_listener
 from penstock.engine.unit import Run
@@ -17,22 +18,27 @@ from penstock.engine.variables import evaluate_text
 from penstock.expr import schedule
 from penstock.expr.values import TypedValue
 
+CONNECTOR_RETRY_MS = 10_000
+"""How long a connector's job waits after its first failure; doubled with each further one."""
 
-def _find(run: Run, job: str) -> Job:
-    found = run.instance.jobs.get(job)
-    if found is None:
-        raise NotFound(f"No job found with id '{job}'")
-    return found
+CONNECTOR_RETRY_MAX_MS = 600_000
 
 
 def execute(run: Run, command: ExecuteJob) -> Maybe:
-    """Runs the job; it is gone, or comes again when its cycle goes on."""
-    job = _find(run, command.job)
+    """Runs the job; it is gone, or comes again when its cycle goes on. That of a connector stays until the call is made
+    that this returns (`engine.connectors`)."""
+    job = find_job(run, command.job)
     assert job.execution is not None
+    if job.kind is JobKind.CONNECTOR:
+        return connectors.prepare(run, job)
     x = run.instance.executions[job.execution]
     a = run.activity_by_id(job.activity)
     close_for(run, job.id, resolved=True)
-    run.emit(JobExecuted(job=job.id, log=run.new_id(), retries=job.retries, **job_facts(job)))
+    run.emit(
+        JobExecuted(
+            job=job.id, log=run.new_id(), retries=job.retries, failed_activity=job.failed_activity, **job_facts(job)
+        )
+    )
     if job.cycle is not None:
         _repeat(run, job)
     if job.kind is JobKind.ASYNC:
@@ -54,7 +60,8 @@ def _repeat(run: Run, job: Job) -> None:
         run.emit(
             JobCreated(
                 job=run.new_id(),
-                retries=run.unit.default_retries,
+                # One that somebody has run though it had none left comes again as one that has: it has no incident.
+                retries=job.retries or run.unit.default_retries,
                 exclusive=job.exclusive,
                 cycle=job.cycle,
                 log=run.new_id(),
@@ -104,10 +111,10 @@ def _timeout_listener(run: Run, x: Execution, a: Activity, job: Job) -> Steps:
 
 def fail(run: Run, command: FailJob) -> Steps:
     """The unit that began with this job was dropped."""
-    job = _find(run, command.job)
+    job = find_job(run, command.job)
     a = run.activity_by_id(job.activity)
     x = run.instance.executions.get(job.execution or "", run.top)
-    retries, due_ms = _next_try(run, x, a, job)
+    retries, due_ms = (0, None) if command.final else _next_try(run, x, a, job)
     run.emit(
         JobFailed(
             job=job.id,
@@ -150,12 +157,17 @@ def _next_try(run: Run, x: Execution, a: Activity, job: Job) -> tuple[int, int |
             # Camunda 7 falls back to its default when the cycle cannot be read; the first failure must not hide behind it.
             return max(job.retries - 1, 0), None
         return max(job.retries - 1, 0), cycle.due_after(run.unit.now_ms, job.retries)
+    if job.kind is JobKind.CONNECTOR:
+        # What is out of reach now will be so in a millisecond as well.
+        before = max(run.unit.default_retries - job.retries, 0)
+        pause_ms = min(CONNECTOR_RETRY_MS << min(before, 10), CONNECTOR_RETRY_MAX_MS)
+        return max(job.retries - 1, 0), run.unit.now_ms + pause_ms
     return max(job.retries - 1, 0), None
 
 
 def change(run: Run, command: ChangeJob) -> Steps:
     """An operator sets retries, due date, priority or suspension."""
-    job = _find(run, command.job)
+    job = find_job(run, command.job)
     changes = dict(command.changes)
     run.emit(JobChanged(job.id, changes))
     retries = changes.get("retries")
@@ -176,12 +188,12 @@ def change(run: Run, command: ChangeJob) -> Steps:
 
 def delete(run: Run, command: DeleteJob) -> None:
     """An operator deletes the job."""
-    delete_job(run, _find(run, command.job))
+    delete_job(run, find_job(run, command.job))
 
 
 def recalculate(run: Run, command: RecalculateJob) -> None:
     """Evaluates the due date of a timer again."""
-    job = _find(run, command.job)
+    job = find_job(run, command.job)
     a = run.activity_by_id(job.activity)
     if a.trigger is None or a.trigger.timer is None or job.execution is None:
         raise BadUserRequest(f"The job '{job.id}' is no timer: its due date cannot be recalculated")

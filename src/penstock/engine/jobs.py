@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from penstock.base.errors import ExpressionFailed, Failure
+from penstock.base.errors import ExpressionFailed, Failure, NotFound
 from penstock.engine.definition import Activity, job_definition_id, timer_configuration, timer_kind
 from penstock.engine.events import JobCreated, JobDeleted, JobKind
 from penstock.engine.incidents import close_for
@@ -35,6 +35,14 @@ def job_priority(run: Run, x: Execution | None, a: Activity | None) -> int:
     if text is None:
         return 0
     return evaluate_int(run, text, x if x is not None else run.top, "Priority value for job")
+
+
+def find_job(run: Run, job: str) -> Job:
+    """The job of this instance with that id. Raises NotFound."""
+    found = run.instance.jobs.get(job)
+    if found is None:
+        raise NotFound(f"No job found with id '{job}'")
+    return found
 
 
 def create_async(run: Run, x: Execution, a: Activity, configuration: str, flow: str | None) -> None:
@@ -118,4 +126,12 @@ def job_facts(job: Job) -> dict[str, Any]:
 def delete_job(run: Run, job: Job, *, resolved: bool = False) -> None:
     """The job is not needed any more."""
     close_for(run, job.id, resolved=resolved)
-    run.emit(JobDeleted(job=job.id, log=run.new_id(), retries=job.retries, **job_facts(job)))
+    run.emit(
+        JobDeleted(
+            job=job.id,
+            log=run.new_id(),
+            retries=job.retries,
+            failed_activity=job.failed_activity,
+            **job_facts(job),
+        )
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from penstock.base.errors import Failure
 from penstock.engine.behavior import Steps
 from penstock.engine.definition import Activity, FlowOut
 from penstock.engine.delegates import call_delegate
@@ -25,6 +26,14 @@ def notify_take(run: Run, x: Execution, flow: FlowOut) -> Steps:
 
 def call_listener(run: Run, x: Execution, listener: Listener, event: str) -> Steps:
     """Runs one execution listener."""
+    try:
+        yield from _call(run, x, listener, event)
+    except Failure as failure:
+        failure.trace.append(f"at execution listener of the event {event}")
+        raise
+
+
+def _call(run: Run, x: Execution, listener: Listener, event: str) -> Steps:
     if listener.script is not None:
         yield from run_script(run, listener.script, x, event=event)
     elif listener.expression is not None:

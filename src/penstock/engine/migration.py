@@ -150,9 +150,12 @@ def _move(run: Run, part: Part, branch: Branch) -> Steps:
         yield from _reparent(run, part, target, branch)
     locate(run, part)
     if part.kind is PartKind.ACTIVITY:
+        # A scope that is only there for the continuation after its end listens to nothing.
+        ended = part.x.phase is Phase.AFTER and part.x.activity == part.x.scope_activity
         _become(run, part, target)
-        _waiting(run, part)
-        _emerging(run, part)
+        if not ended:
+            _waiting(run, part)
+            _emerging(run, part)
     elif part.kind is PartKind.TRANSITION:
         _transition(run, part, target)
     else:
@@ -356,7 +359,8 @@ def _compensation(run: Run, part: Part) -> None:
 def _variables(run: Run) -> None:
     """History shows live variables with the new definition. Where they live there stays what it was (Camunda 7 does not
     write it again)."""
-    for x in run.instance.executions.values():
+    # By id, which is the order of creation: a state that comes from chunks has another one.
+    for _, x in sorted(run.instance.executions.items()):
         done = x.kind is ExecutionKind.PATH and not x.children and x.activity_instance is None and not x.jobs
         if x.variables and not done:
             run.emit(VariablesMigrated(x.id, [found.id for found in x.variables.values()]))

@@ -168,7 +168,9 @@ class Parts:
             if job is not None:
                 part = self._part(PartKind.TRANSITION, x.id, x, x.activity)
                 part.job = job.id
-                part.put_below(scope)
+                # A scope that waits after its own end lies where its activity does.
+                own = x.activity == x.scope_activity and scope.parent is not None
+                part.put_below(scope.parent if own else scope)
                 self.transitions.append(part)
         elif x.activity_instance is not None and x.activity_instance != scope.id:
             self._activity(x, x.activity, x.activity_instance, scope)

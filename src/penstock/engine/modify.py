@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from penstock.base.errors import NotValid
+from penstock.base.errors import Failure, NotValid
 from penstock.engine import tree
 from penstock.engine.behavior import Steps
 from penstock.engine.cancel import cancel, cancel_instance, clear, drop_tasks
@@ -11,6 +11,7 @@ from penstock.engine.catching import open_scope, open_timers
 from penstock.engine.commands import StartInstruction
 from penstock.engine.definition import Activity, FlowOut
 from penstock.engine.events import ActivityStarted, ExecutionKind, InstanceState, PathPlaced
+from penstock.engine.incidents import load_run
 from penstock.engine.listeners import notify
 from penstock.engine.state import Execution, Phase
 from penstock.engine.unit import Run
@@ -37,7 +38,21 @@ def modify(run: Run, instructions: tuple[StartInstruction, ...]) -> Steps:
 def end_if_empty(run: Run) -> Steps:
     """An instance without anything left ends."""
     if not _occupied(run):
-        yield from cancel_instance(run, InstanceState.EXTERNALLY_TERMINATED, None)
+        yield from end_instance(run, InstanceState.EXTERNALLY_TERMINATED, None)
+
+
+def end_instance(run: Run, state: InstanceState, reason: str | None) -> Steps:
+    """Cancels the instance, and what has called it, as far as nothing else is left there (Camunda 7
+    `ExecutionEntity.deletePropagate`)."""
+    i = run.instance
+    yield from cancel_instance(run, state, reason)
+    if i.super_instance is None or i.super_execution is None:
+        return
+    above: Run | None = yield from load_run(run, i.super_instance)
+    if above is not None and i.super_execution in above.instance.executions:
+        yield from cancel_place(above, above.instance.executions[i.super_execution])
+        if not above.instance.ended:
+            yield from end_if_empty(above)
 
 
 def _occupied(run: Run) -> bool:
@@ -142,7 +157,7 @@ def cancel_place(run: Run, x: Execution) -> Steps:
             # The path had only that scope.
             top = parent
             continue
-        if tree.live_children(run, parent):
+        if tree.live_children(run, parent) or tree.stays(run, parent):
             a = run.activity_by_id(parent.scope_activity)
             if not a.kind.child_canceled(run, parent, a):
                 tree.fold(run, parent)
@@ -166,6 +181,7 @@ def start_at(run: Run, instruction: StartInstruction) -> Steps:
     owner: Execution | None = None
     while owner is None:
         if scope_activity.is_process:
+            _check_ancestor(run, instruction, flow.id if flow is not None else target.id)
             owner = run.top
             break
         owner = _single_scope(run, scope_activity, instruction)
@@ -173,19 +189,44 @@ def start_at(run: Run, instruction: StartInstruction) -> Steps:
             scopes.insert(0, scope_activity)
             assert scope_activity.parent is not None
             scope_activity = scope_activity.parent
-    path = owner if _is_free(run, owner) else tree.concurrent_path(run, owner)
+    path = _place_in(run, owner, scope_activity)
     for scope in scopes:
         path = yield from open_scope_for(run, path, scope)
     for name, (value, local) in instruction.variables.items():
-        (set_local if local else set_variable)(run, path, name, value)
+        if local:
+            # A new path is in no activity instance yet, not even in that of a multi-instance body.
+            set_local(run, path, name, value, placed=path.kind is not ExecutionKind.PATH)
+        else:
+            set_variable(run, path, name, value)
     if flow is not None:
         run.push("follow", path, flow)
     else:
         run.push("enter", path, target)
 
 
+def _check_ancestor(run: Run, instruction: StartInstruction, element: str) -> None:
+    """No scope up to the process is the ancestor that the instruction names: then it has to be the process instance."""
+    ancestor = instruction.ancestor_activity_instance
+    if ancestor is None or ancestor == run.instance.id:
+        return
+    if not any(_is_instance(x, ancestor) for x in _standing(run)):
+        problem = f"Ancestor activity instance '{ancestor}' does not exist: ancestorInstance is null"
+    else:
+        problem = f"Scope execution for '{ancestor}' cannot be found in parent hierarchy of flow element '{element}'"
+    kind = {"startTransition": "Start transition", "startAfterActivity": "Start after activity"}
+    what = kind.get(instruction.type, "Start before activity")
+    raise NotValid(f"Cannot perform instruction: {what} '{instruction.transition or instruction.activity}'; {problem}")
+
+
+def _place_in(run: Run, owner: Execution, scope: Activity) -> Execution:
+    """The path for something new in the scope `owner`, which is open."""
+    if scope.inner is not None:
+        return scope.kind.add_by_modification(run, owner, scope)
+    return owner if _is_free(run, owner) else tree.concurrent_path(run, owner)
+
+
 def _is_free(run: Run, owner: Execution) -> bool:
-    if tree.live_children(run, owner):
+    if tree.live_children(run, owner) or tree.stays(run, owner):
         return False
     if owner.phase is Phase.ACTIVE:
         return owner.activity_instance == owner.scope_instance and run.activity_by_id(owner.scope_activity).composite
@@ -208,9 +249,10 @@ def _target(run: Run, instruction: StartInstruction) -> tuple[Activity, FlowOut 
             f"Cannot perform instruction: Start {kind} activity '{instruction.activity}'; "
             f"Activity '{instruction.activity}' does not exist: activity is null"
         )
-    a = a.body or a
     if kind == "before":
+        # The inner activity of a multi-instance one means one more instance; the body (`X#multiInstanceBody`) all of them.
         return a, None
+    a = a.body or a
     if len(a.outgoing) != 1:
         problem = "has no outgoing sequence flow" if not a.outgoing else "has more than one outgoing sequence flow"
         raise NotValid(
@@ -222,20 +264,20 @@ def _target(run: Run, instruction: StartInstruction) -> tuple[Activity, FlowOut 
 
 def _single_scope(run: Run, scope: Activity, instruction: StartInstruction) -> Execution | None:
     found = [
-        x for x in run.instance.executions.values() if x.kind is ExecutionKind.SCOPE and x.scope_activity == scope.id
+        x
+        for x in run.instance.executions.values()
+        if x.kind is ExecutionKind.SCOPE
+        and x.scope_activity == scope.id
+        # One that is only there for the continuation after its end is open no more.
+        and not (x.phase is Phase.AFTER and x.activity == scope.id)
     ]
     if instruction.ancestor_activity_instance is not None:
-        for x in found:
-            at: Execution | None = x
-            while at is not None:
-                if at.scope_instance == instruction.ancestor_activity_instance:
-                    return x
-                at = run.instance.executions[at.parent] if at.parent is not None else None
-        return None
+        # Everything between that instance and the target is made anew.
+        return next((x for x in found if x.scope_instance == instruction.ancestor_activity_instance), None)
     if len(found) > 1:
-        raise NotValid(
-            f"Cannot perform instruction: Start before activity '{instruction.activity}'; Ambiguous target: "
-            f"there is more than one execution for scope '{scope.id}'; ancestor activity instance id needed"
+        raise Failure(
+            f"Ancestor activity execution is ambiguous for activity Activity({scope.id}): name the ancestor activity "
+            f"instance in which '{instruction.activity or instruction.transition}' is meant to start"
         )
     return found[0] if found else None
 

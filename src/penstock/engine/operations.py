@@ -136,6 +136,10 @@ def _modified(run: Run, command: c.ModifyInstance) -> Describe:
     return _of_instance("ModifyProcessInstance", annotation=command.annotation)
 
 
+def _activated(run: Run, command: c.ActivateAdHoc) -> Describe:
+    return _of_instance("ActivateAdHoc", ("activityIds", None, ",".join(command.activities)))
+
+
 def _suspended(run: Run, command: c.SetSuspension) -> Describe:
     state = "suspended" if command.suspended else "active"
     return _of_instance("Suspend" if command.suspended else "Activate", ("suspensionState", None, state))
@@ -336,6 +340,7 @@ _CREATORS: dict[type[c.Command], Callable[[Unit, Any, str], Entry | None]] = {
 _WATCHERS: dict[type[c.Command], Callable[[Run, Any], Describe | None]] = {
     c.DeleteInstance: _deleted,
     c.ModifyInstance: _modified,
+    c.ActivateAdHoc: _activated,
     c.SetSuspension: _suspended,
     c.SetVariables: _variables,
     c.CreateIncident: _incident_created,

@@ -9,19 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from penstock.base.errors import NoFlowTaken
+from penstock.base.errors import Failure, NoFlowTaken
 from penstock.engine import tree
 from penstock.engine.behavior import Maybe, Steps
 from penstock.engine.cancel import interrupt
 from penstock.engine.catching import open_scope, open_timers
-from penstock.engine.compensation import after_leaving, end_compensation, is_compensating
+from penstock.engine.compensation import after_leaving, end_compensation, is_handler
 from penstock.engine.definition import Activity, FlowOut
 from penstock.engine.events import ActivityEnded, ActivityStarted, ExecutionKind, PathPlaced
 from penstock.engine.jobs import create_async
 from penstock.engine.listeners import notify, notify_take
 from penstock.engine.state import Execution, Phase
+from penstock.engine.trace import note_values
 from penstock.engine.unit import Run, operation
-from penstock.engine.variables import condition_holds, forget_local, map_in, run_script
+from penstock.engine.variables import Names, condition_holds, forget_local, map_in, run_script
+from penstock.expr import juel
 
 # ------------------------------------------------------------------------------------------ in
 
@@ -76,6 +78,7 @@ def enter(run: Run, x: Execution, a: Activity) -> Maybe:
 @operation
 def begin(run: Run, x: Execution, a: Activity) -> Maybe:
     """Starts the activity instance, after any asynchronous continuation."""
+    run.check_active()
     if a.plain:
         run.emit(
             ActivityStarted(
@@ -86,12 +89,21 @@ def begin(run: Run, x: Execution, a: Activity) -> Maybe:
     return _begin(run, x, a)
 
 
-def _begin(run: Run, x: Execution, a: Activity) -> Maybe:
+@operation
+def begin_handler(run: Run, x: Execution, a: Activity) -> Maybe:
+    """Starts a compensation handler.
+
+    Deviation (as in Camunda 7 `CompensationEventHandler`): what listens at a handler that is a scope for a message, a
+    signal or a condition gets no subscription; its timers, and handlers of errors and escalations, work."""
+    return _begin(run, x, a, subscribes=False)
+
+
+def _begin(run: Run, x: Execution, a: Activity, *, subscribes: bool = True) -> Maybe:
     instance_id = run.instance_id_of(a.id)
     parent_instance = instance_id if _is_own_parent(run, x, a) else tree.enclosing_instance(run, x, a)
     e = tree.add_scope(run, x, a.id) if a.scope else x
     run.emit(ActivityStarted(e.id, a.id, instance_id, parent_instance, a.type, a.name, a.scope))
-    if a.scope and a.handlers:
+    if a.scope and a.handlers and subscribes:
         open_scope(run, e, a)
     if a.composite and a.scope:
         run.starting = e.id
@@ -102,8 +114,10 @@ def _begin(run: Run, x: Execution, a: Activity) -> Maybe:
 
 
 def _is_own_parent(run: Run, x: Execution, a: Activity) -> bool:
-    """In Camunda 7's history the instance of a compensation event sub-process is its own parent: the execution that was
-    kept takes over the id."""
+    """In Camunda 7's history some instances are their own parent: the execution that was kept takes over their id. That of
+    a compensation event sub-process, and of a handler that is a sub-process inside a scope that is compensated."""
+    if a.compensates is not None and a.composite and x.kind is ExecutionKind.PATH:
+        return not tree.throws_compensation(run.activity_by_id(run.parent(x).scope_activity))
     return a.compensates_scope and x.kind is ExecutionKind.SCOPE and x.scope_activity == (a.parent and a.parent.id)
 
 
@@ -120,18 +134,36 @@ def behave(run: Run, x: Execution, a: Activity) -> Maybe:
     """Hands control to the kind of the activity."""
     run.starting = None
     if a.handlers and run.definition.conditional:
-        run.push(_behave, x, a)
+        run.push(_behave, x, a, x.activity_instance)
         return run.do("evaluate_handlers", x, a)  # type: ignore[no-any-return]
     return a.kind.enter(run, x, a)
 
 
-def _behave(run: Run, x: Execution, a: Activity) -> Maybe:
-    if x.id in run.instance.executions and x.activity == a.id and x.phase is Phase.ACTIVE:
-        return a.kind.enter(run, x, a)
+def _behave(run: Run, x: Execution, a: Activity, instance: str | None) -> Maybe:
+    at = still_in(run, x, instance)
+    if at is not None and at.activity == a.id and at.phase is Phase.ACTIVE:
+        return a.kind.enter(run, at, a)
     return None
 
 
 # ------------------------------------------------------------------------------------------ out
+
+
+def still_in(run: Run, x: Execution, instance: str | None) -> Execution | None:
+    """Where the activity instance is on whose path `x` was, after events that it has caused (conditions, signals) have had
+    their turn: a concurrent path may have taken it over, or it was canceled (Camunda 7
+    `continueIfExecutionDoesNotAffectNextOperation`)."""
+    if x.activity_instance == instance:
+        return x
+    executions = run.instance.executions
+    return next((child for id in x.children if (child := executions[id]).activity_instance == instance), None)
+
+
+@operation
+def leave_instance(run: Run, x: Execution, instance: str | None) -> Maybe:
+    """Leaves the activity instance, unless an event has ended it meanwhile."""
+    at = still_in(run, x, instance)
+    return None if at is None else leave(run, at)
 
 
 @operation
@@ -165,14 +197,35 @@ def holds(run: Run, x: Execution, out: FlowOut) -> Steps:
     condition = out.flow.condition
     if condition is None:
         return True
-    if condition.script is None:
-        return condition_holds(run, condition.text, x)
-    result = yield from run_script(run, condition.script, x)
+    try:
+        if condition.script is None:
+            return condition_holds(run, condition.text, x)
+        result = yield from run_script(run, condition.script, x)
+    except Failure as failure:
+        failure.trace.append(f"at sequence flow '{out.id}'")
+        raise
     if not isinstance(result.value, bool):
         raise NoFlowTaken(
             f"condition script returns non-Boolean: {result.value!r} (sequence flow '{out.id}')", element_id=x.activity
         )
     return result.value
+
+
+def no_flow(run: Run, x: Execution, a: Activity) -> NoFlowTaken:
+    """The failure of an element none of whose outgoing flows is taken, with what their conditions looked at."""
+    failure = NoFlowTaken(
+        f"ENGINE-02004 No outgoing sequence flow for the element with id '{a.id}' could be selected for "
+        "continuing the process.",
+        element_id=a.id,
+    )
+    conditions = [(out.id, out.flow.condition) for out in a.outgoing if out.flow.condition is not None]
+    names = dict.fromkeys(
+        name for _, found in conditions if found.script is None for name in juel.parse(found.text).names
+    )
+    note_values(failure, names, Names(run, x))
+    for id, found in conditions:
+        failure.trace.append(f"at sequence flow '{id}', whose condition is false: {found.text or 'a script'}")
+    return failure
 
 
 def _leave(run: Run, x: Execution, a: Activity, flows: Sequence[FlowOut]) -> Maybe:
@@ -181,12 +234,8 @@ def _leave(run: Run, x: Execution, a: Activity, flows: Sequence[FlowOut]) -> May
     if a.default_flow is not None:
         return leave_by(run, x, (a.default_flow,))
     if a.outgoing:
-        raise NoFlowTaken(
-            f"ENGINE-02004 No outgoing sequence flow for the element with id '{a.id}' could be selected for "
-            "continuing the process.",
-            element_id=a.id,
-        )
-    if a.node is not None and a.node.for_compensation and is_compensating(run, x):
+        raise no_flow(run, x, a)
+    if is_handler(run, x):
         return end_compensation(run, x)
     return end_path(run, x, True)
 
@@ -196,12 +245,16 @@ def leave_by(run: Run, x: Execution, flows: Sequence[FlowOut]) -> Maybe:
     """Ends the activity instance and takes all of `flows`."""
     a = run.activity(x)
     if a.end_listeners and not run.skip_listeners:
-        run.push(_left, x, flows)
+        run.push(_left, x, flows, x.activity_instance)
         return notify(run, x, a, "end")
-    return _left(run, x, flows)
+    return _left(run, x, flows, x.activity_instance)
 
 
-def _left(run: Run, x: Execution, flows: Sequence[FlowOut]) -> Maybe:
+def _left(run: Run, x: Execution, flows: Sequence[FlowOut], instance: str | None) -> Maybe:
+    at = still_in(run, x, instance)
+    if at is None:
+        return None
+    x = at
     a = run.activity(x)
     end_instance(run, x, a)
     if a.scope:
@@ -267,17 +320,25 @@ def end_instance(run: Run, x: Execution, a: Activity, *, canceled: bool = False,
 @operation
 def end_path(run: Run, x: Execution, completes_scope: bool) -> Maybe:
     """The path ends at its activity (Camunda 7 `PvmExecutionImpl.end`)."""
+    run.check_active()
     a = run.activity(x)
     if a.end_listeners and not run.skip_listeners:
-        run.push(_path_ended, x, completes_scope)
+        run.push(_path_ended, x, completes_scope, x.activity_instance)
         return notify(run, x, a, "end")
-    return _path_ended(run, x, completes_scope)
+    return _path_ended(run, x, completes_scope, x.activity_instance)
 
 
-def _path_ended(run: Run, x: Execution, completes_scope: bool) -> Maybe:
+def _path_ended(run: Run, x: Execution, completes_scope: bool, instance: str | None) -> Maybe:
+    at = still_in(run, x, instance)
+    if at is None:
+        return None
+    x = at
     a = run.activity(x)
     end_instance(run, x, a, completes_scope=completes_scope)
     if a.async_after and not (a.outgoing and completes_scope):
+        if x.kind is ExecutionKind.SCOPE and x.scope_activity == a.id:
+            # Its scope stays for the continuation; no event may come to what has ended.
+            tree.drop_waits(run, x, keep_compensation=True)
         run.emit(PathPlaced(x.id, a.id, None, Phase.AFTER))
         create_async(run, x, a, "async-after", None)
         return None

@@ -11,19 +11,19 @@ from typing import Any
 
 from penstock.base.errors import BadUserRequest, EntitySuspended, Failure, NotFound, NullValue, TaskAlreadyClaimed
 from penstock.engine import commands as c
-from penstock.engine import conditions, external, job_commands, modify, operations, remarks, task_results
+from penstock.engine import conditions, connectors, external, job_commands, modify, operations, remarks, task_results
 from penstock.engine import paths as _paths  # noqa: F401 - it registers operations
 from penstock.engine.behavior import Maybe, Steps
-from penstock.engine.cancel import cancel_instance
 from penstock.engine.catching import deliver
 from penstock.engine.events import (
+    ExecutionKind,
     FormSubmitted,
     IncidentAnnotated,
     InstanceState,
     SuspensionSet,
     TaskCreated,
 )
-from penstock.engine.incidents import close, load_run, open_incident
+from penstock.engine.incidents import close, open_incident
 from penstock.engine.instances import begin_instance, new_instance, start_of
 from penstock.engine.jobs import delete_job
 from penstock.engine.migration import migrate
@@ -40,6 +40,7 @@ from penstock.engine.tasks import (
     set_task_variable,
 )
 from penstock.engine.throwing import throw_error, throw_escalation
+from penstock.engine.trace import locate
 from penstock.engine.unit import Run, Unit, operation
 from penstock.engine.variables import remove_local, remove_variable, set_all, set_local, set_variable
 
@@ -48,7 +49,13 @@ def step(unit: Unit, command: c.Command) -> Generator[Question, Any, Any]:
     """Runs one command. The instance of an `InstanceCommand` has been adopted by the unit; NotFound otherwise."""
     handler = _HANDLERS[type(command)]
     log = operations.watch(unit, command)
-    result = yield from handler(unit, command)
+    try:
+        result = yield from handler(unit, command)
+    except Failure as failure:
+        run = unit.runs.get(getattr(command, "instance", None) or "")
+        if run is not None:
+            locate(failure, run, None)
+        raise
     if log is not None:
         log(result)
     yield from unit.work()
@@ -69,9 +76,9 @@ def _execution(run: Run, execution: str) -> Execution:
     return found
 
 
-def _active(run: Run, what: str) -> None:
+def _active(run: Run, kind: str, id: str) -> None:
     if run.instance.suspended:
-        raise EntitySuspended(f"Cannot execute operation because {what} is suspended.")
+        raise EntitySuspended(f"ENGINE-03043 {kind} with id '{id}' is suspended.")
 
 
 def _of_instance(function: Callable[[Run, Any], Maybe]) -> Callable[[Unit, Any], Steps]:
@@ -112,19 +119,11 @@ def _start_instance(unit: Unit, command: c.StartInstance) -> Steps:
 def _delete_instance(run: Run, command: c.DeleteInstance) -> Steps:
     run.skip_listeners = command.skip_custom_listeners
     run.skip_io_mappings = command.skip_io_mappings
-    i = run.instance
     state = (
         InstanceState.EXTERNALLY_TERMINATED if command.externally_terminated else InstanceState.INTERNALLY_TERMINATED
     )
     run.unit.called_state = state
-    yield from cancel_instance(run, state, command.reason)
-    if i.super_instance is not None and i.super_execution is not None:
-        above: Run | None = yield from load_run(run, i.super_instance)
-        if above is not None and i.super_execution in above.instance.executions:
-            caller = above.instance.executions[i.super_execution]
-            yield from modify.cancel_place(above, caller)
-            if not above.instance.ended:
-                yield from modify.end_if_empty(above)
+    yield from modify.end_instance(run, state, command.reason)
 
 
 def _modify_instance(run: Run, command: c.ModifyInstance) -> Steps:
@@ -137,6 +136,19 @@ def _modify_instance(run: Run, command: c.ModifyInstance) -> Steps:
     run.skip_listeners = command.skip_custom_listeners
     run.skip_io_mappings = command.skip_io_mappings
     yield from modify.modify(run, command.instructions)
+
+
+def _activate_ad_hoc(run: Run, command: c.ActivateAdHoc) -> None:
+    _active(run, "Execution", run.instance.id)
+    for x in run.instance.executions.values():
+        if x.kind is ExecutionKind.SCOPE and x.scope_instance == command.activity_instance:
+            a = run.activity_by_id(x.scope_activity)
+            a.kind.activate(run, x, a, command.activities)
+            return
+    raise NotFound(
+        f"There is no activity instance '{command.activity_instance}' with paths inside in process instance "
+        f"'{run.instance.id}'"
+    )
 
 
 def _set_suspension(run: Run, command: c.SetSuspension) -> Maybe:
@@ -173,7 +185,7 @@ def _set_variables(run: Run, command: c.SetVariables) -> Maybe:
 
 
 def _trigger_message(run: Run, command: c.TriggerMessage) -> Maybe:
-    _active(run, f"process instance '{run.instance.id}'")
+    _active(run, "Execution", run.instance.id)
     x = _execution(run, command.execution)
     for id in x.subscriptions:
         found = run.instance.subscriptions[id]
@@ -185,7 +197,7 @@ def _trigger_message(run: Run, command: c.TriggerMessage) -> Maybe:
 
 
 def _trigger_signal(run: Run, command: c.TriggerSignal) -> Maybe:
-    _active(run, f"process instance '{run.instance.id}'")
+    _active(run, "Execution", run.instance.id)
     x = _execution(run, command.execution)
     for id in x.subscriptions:
         found = run.instance.subscriptions[id]
@@ -251,7 +263,7 @@ def broadcast_here(
 
 
 def _signal_execution(run: Run, command: c.SignalExecution) -> Maybe:
-    _active(run, f"process instance '{run.instance.id}'")
+    _active(run, "Execution", run.instance.id)
     x = _execution(run, command.execution)
     set_all(run, x, command.variables)
     a = run.activity(x)
@@ -280,7 +292,7 @@ def _task_execution(run: Run, task: Task) -> Execution | None:
 
 def _complete_task(run: Run, command: c.CompleteTask) -> Steps:
     task = _task(run, command.task)
-    _active(run, f"task '{task.id}'")
+    _active(run, "task", task.id)
     x = _task_execution(run, task)
     for name, value in command.variables.items():
         set_task_variable(run, task, name, value)
@@ -312,7 +324,7 @@ def _drop_timeout_jobs(run: Run, x: Execution, task: Task) -> None:
 
 def _throw_task_error(run: Run, command: c.ThrowTaskError) -> Steps:
     task = _task(run, command.task)
-    _active(run, f"task '{task.id}'")
+    _active(run, "task", task.id)
     x = _task_execution(run, task)
     if x is None:
         raise BadUserRequest(f"The task '{task.id}' belongs to no process: it cannot throw a BPMN error")
@@ -324,7 +336,7 @@ def _throw_task_error(run: Run, command: c.ThrowTaskError) -> Steps:
 
 def _throw_task_escalation(run: Run, command: c.ThrowTaskEscalation) -> Steps:
     task = _task(run, command.task)
-    _active(run, f"task '{task.id}'")
+    _active(run, "task", task.id)
     x = _task_execution(run, task)
     if x is None:
         raise BadUserRequest(f"The task '{task.id}' belongs to no process: it cannot throw an escalation")
@@ -339,7 +351,7 @@ def _throw_task_escalation(run: Run, command: c.ThrowTaskEscalation) -> Steps:
 
 def _change_task(run: Run, command: c.ChangeTask) -> Steps:
     task = _task(run, command.task)
-    _active(run, f"task '{task.id}'")
+    _active(run, "task", task.id)
     before = task.fields.get("assignee")
     if command.operation == "claim":
         user = command.changes.get("assignee")
@@ -355,7 +367,7 @@ def _change_task(run: Run, command: c.ChangeTask) -> Steps:
 
 def _change_identity_link(run: Run, command: c.ChangeIdentityLink) -> Steps:
     task = _task(run, command.task)
-    _active(run, f"task '{task.id}'")
+    _active(run, "task", task.id)
     before = task.fields.get("assignee")
     change_link(run, task, command.type, command.link_user, command.link_group, command.add)
     yield from _notify_changed(run, task, before)
@@ -439,6 +451,7 @@ _HANDLERS: dict[type[c.Command], Callable[[Unit, Any], Steps]] = {
     c.MigrateInstance: migrate,
     c.Together: _together,
     c.ModifyInstance: _of_instance(_modify_instance),
+    c.ActivateAdHoc: _of_instance(_activate_ad_hoc),
     c.SetSuspension: _of_instance(_set_suspension),
     c.SetVariables: _of_instance(_set_variables),
     c.TriggerMessage: _of_instance(_trigger_message),
@@ -462,6 +475,7 @@ _HANDLERS: dict[type[c.Command], Callable[[Unit, Any], Steps]] = {
     c.SetExternalTaskRetries: _of_instance(external.set_retries),
     c.SetExternalTaskPriority: _of_instance(external.set_priority),
     c.ExecuteJob: _of_instance(job_commands.execute),
+    c.CompleteConnector: _of_instance(connectors.complete),
     c.FailJob: _of_instance(job_commands.fail),
     c.ChangeJob: _of_instance(job_commands.change),
     c.DeleteJob: _of_instance(job_commands.delete),

@@ -173,6 +173,14 @@ def notify_task(run: Run, x: Execution | None, task: Task, event: str) -> Steps:
 
 def call_task_listener(run: Run, x: Execution, task: Task, listener: Listener, event: str) -> Steps:
     """Runs one task listener."""
+    try:
+        yield from _call(run, x, task, listener, event)
+    except Failure as failure:
+        failure.trace.append(f"at task listener of the event {event}")
+        raise
+
+
+def _call(run: Run, x: Execution, task: Task, listener: Listener, event: str) -> Steps:
     if listener.script is not None:
         yield from run_script(run, listener.script, x, task, event)
     elif listener.expression is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from penstock.engine import tree
 from penstock.engine.behavior import Steps
 from penstock.engine.catching import handle
+from penstock.engine.compensation import end_compensation, is_handler
 from penstock.engine.definition import Activity
 from penstock.engine.events import ExecutionKind
 from penstock.engine.incidents import load_run
@@ -54,7 +55,7 @@ def _find(run: Run, x: Execution, kind: TriggerKind, code: str | None) -> Steps:
             if activity.scope or activity.is_process:
                 owner = tree.execution_for(at_run, at, activity.id) if at is not None else None
                 handler = _handlers(activity, kind, code, thrower)
-                if handler is not None and owner is not None:
+                if handler is not None and owner is not None and not _is_over(at_run, owner, handler):
                     return at_run, owner, handler
             activity = activity.parent
         if at_run.instance.super_instance is None or at_run.instance.super_execution is None:
@@ -68,11 +69,20 @@ def _find(run: Run, x: Execution, kind: TriggerKind, code: str | None) -> Steps:
         run.do("pass_out", called, above, at)
 
 
+def _is_over(run: Run, owner: Execution, handler: Activity) -> bool:
+    """Whether `handler` is a boundary event of a scope that has completed and acts again only to be compensated."""
+    if handler.attached_to is None or owner.parent is None:
+        return False
+    around = run.parent(owner)
+    return around.kind is ExecutionKind.SCOPE and tree.throws_compensation(run.activity_by_id(around.scope_activity))
+
+
 def throw_error(run: Run, x: Execution, code: str, message: str | None) -> Steps:
-    """A BPMN error is thrown where `x` is; nobody catches it: the path ends (Camunda 7's default)."""
+    """A BPMN error is thrown where `x` is; nobody catches it: the path ends (Camunda 7's default). A compensation handler
+    is done then, and the compensation goes on."""
     found = yield from _find(run, x, TriggerKind.ERROR, code)
     if found is None:
-        steps = run.do("end_path", x, True)
+        steps = end_compensation(run, x) if is_handler(run, x) else run.do("end_path", x, True)
         if steps is not None:
             yield from steps
         return

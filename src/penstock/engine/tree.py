@@ -97,6 +97,7 @@ def expand(run: Run, scope: Execution) -> Execution:
             scope.id,
             new,
             scope.activity,
+            variables=_of_tasks(run, scope),
             tasks=list(scope.tasks),
             incidents=[
                 id for id in scope.incidents if scope.activity is None or i.incidents[id].activity == scope.activity
@@ -111,16 +112,24 @@ def concurrent_path(run: Run, scope: Execution) -> Execution:
     `PvmExecutionImpl.createConcurrentExecution`)."""
     children = live_children(run, scope)
     if not children:
-        expand(run, scope)
+        if not stays(run, scope):
+            expand(run, scope)
     elif len(children) == 1 and children[0].kind is ExecutionKind.SCOPE:
         path = add_path(run, scope)
         run.emit(ExecutionMoved(children[0].id, path.id))
     return add_path(run, scope)
 
 
+def stays(run: Run, scope: Execution) -> bool:
+    """Whether the scope stands for itself, apart from the paths inside."""
+    return run.activity_by_id(scope.scope_activity).kind.stays
+
+
 def fold(run: Run, scope: Execution) -> None:
     """If exactly one concurrent path is left in `scope`, it becomes the scope's own path (Camunda 7
     `tryPruneLastConcurrentChild`)."""
+    if stays(run, scope):
+        return
     executions = run.instance.executions
     last: Execution | None = None
     for id in scope.children:
@@ -141,12 +150,17 @@ def fold(run: Run, scope: Execution) -> None:
                 scope.id,
                 last.activity,
                 list(last.children),
-                _ids(last),
+                [*_ids(last), *_of_tasks(run, last)],
                 list(last.tasks),
                 list(last.incidents),
             )
         )
         run.replaced[last.id] = scope
+
+
+def _of_tasks(run: Run, x: Execution) -> list[str]:
+    """The ids of the variables of the tasks at `x`: views show them at the execution of their task."""
+    return [found.id for task in x.tasks for found in run.instance.tasks[task].variables.values()]
 
 
 def _ids(x: Execution) -> list[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from penstock.base.errors import BoundExceeded
+from penstock.base.errors import BoundExceeded, EntitySuspended, Failure
 from penstock.base.ids import Ids
 from penstock.engine.apply import apply
 from penstock.engine.behavior import Steps
@@ -25,6 +25,7 @@ from penstock.engine.events import (
 )
 from penstock.engine.questions import Pause
 from penstock.engine.state import Execution, Instance
+from penstock.engine.trace import locate
 from penstock.expr.host import HostObject
 
 Operation = Callable[..., Any]
@@ -41,6 +42,9 @@ def operation(function: _F) -> _F:
     OPERATIONS[function.__name__] = function
     return function
 
+
+Change = tuple["Run", Execution, str, str]
+"""A variable that has changed: (instance, scope, name, create | update | delete)."""
 
 PAUSE_EVERY = 1_000
 """Transitions after which a unit lets others run."""
@@ -77,6 +81,8 @@ class Unit:
         self.called_state = InstanceState.INTERNALLY_TERMINATED
         """State in which called instances end when their call activity is canceled."""
         self.steps = 0
+        self.changes: list[Change] = []
+        """Variables that have changed since the last operation, where conditional events may be waiting for them."""
         self._stack: list[tuple[Operation, Run, Execution | None, tuple[Any, ...]]] = []
 
     def adopt(self, instance: Instance, definition: Definition | None) -> Run:
@@ -104,6 +110,7 @@ class Unit:
                         definition=run.instance.definition,
                         events=run.events,
                         tenant=run.instance.tenant,
+                        suspended=run.instance.suspended,
                     )
                 )
         return found
@@ -115,28 +122,52 @@ class Unit:
         self._stack.append((operation, run, x, args))
 
     def work(self) -> Steps:
-        """Does what is on the stack until every token waits."""
-        stack = self._stack
-        while stack:
-            operation, run, x, args = stack.pop()
-            if x is not None and run.replaced:
-                while (into := run.replaced.get(x.id)) is not None:
-                    x = into
-            if x is not None and run.instance.executions.get(x.id) is not x:
-                # Something in this unit has canceled the path meanwhile.
-                continue
-            steps = operation(run, x, *args)
-            if steps is not None:
-                yield from steps
-            self.steps += 1
-            if self.steps % PAUSE_EVERY == 0:
-                if self.steps > self.steps_max:
-                    raise BoundExceeded(
-                        f"The unit of work made more than {self.steps_max} steps without reaching a wait state: "
-                        "is there a loop without a wait? (setting steps_per_unit_max)",
-                        instance=run.instance.id,
-                    )
-                yield Pause()
+        """Does what is on the stack until every token waits. A failure is told where it happened."""
+        run: Run | None = None
+        x: Execution | None = None
+        try:
+            stack = self._stack
+            while stack or self.changes:
+                if self.changes:
+                    self._look_at_changes()
+                operation, run, x, args = stack.pop()
+                if x is not None and run.replaced:
+                    while (into := run.replaced.get(x.id)) is not None:
+                        x = into
+                if x is not None and run.instance.executions.get(x.id) is not x:
+                    # Something in this unit has canceled the path meanwhile.
+                    continue
+                steps = operation(run, x, *args)
+                if steps is not None:
+                    yield from steps
+                self.steps += 1
+                if self.steps % PAUSE_EVERY == 0:
+                    self._check_bound(run)
+                    yield Pause()
+        except Failure as failure:
+            if run is not None:
+                locate(failure, run, x)
+            raise
+
+    def _check_bound(self, run: Run) -> None:
+        if self.steps > self.steps_max:
+            raise BoundExceeded(
+                f"The unit of work made more than {self.steps_max} steps without reaching a wait state: "
+                "is there a loop without a wait? (setting steps_per_unit_max)",
+                instance=run.instance.id,
+            )
+
+    def hold_changes(self) -> list[Change]:
+        """Takes the changes that nobody has looked at yet; who holds them gives them back to `changes`."""
+        held, self.changes = self.changes, []
+        return held
+
+    def _look_at_changes(self) -> None:
+        """Conditional events come before whatever follows the change, in the order of the changes (Camunda 7
+        `PvmExecutionImpl.dispatchDelayedEventsAndPerformOperation`)."""
+        for run, x, name, how in reversed(self.changes):
+            self.push("variable_changed", run, x, name, how)
+        self.changes.clear()
 
 
 class Run:
@@ -233,7 +264,18 @@ class Run:
 
     def leave(self, x: Execution) -> None:
         """The activity in which `x` is has done its work."""
-        self.push("leave", x)
+        self.push("leave_instance", x, x.activity_instance)
+
+    def changed(self, x: Execution, name: str, how: str) -> None:
+        """A variable in the scope of `x` has changed (create, update, delete): conditional events may wait for that."""
+        if self.definition.conditional:
+            self.unit.changes.append((self, x, name, how))
+
+    def check_active(self) -> None:
+        """Raises EntitySuspended: nothing begins or ends in a suspended instance, whoever sets it going (Camunda 7
+        `ExecutionEntity.ensureNotSuspended`)."""
+        if self.instance.suspended:
+            raise EntitySuspended(f"ENGINE-03043 Execution with id '{self.instance.id}' is suspended.")
 
 
 class TracedRun(Run):

@@ -14,6 +14,7 @@ from penstock.engine.behavior import Steps
 from penstock.engine.events import BusinessKeySet, ExecutionKind, VariableRemoved, VariableSet
 from penstock.engine.questions import LoadResource, RunScript
 from penstock.engine.state import Execution, Task, Variable
+from penstock.engine.trace import note_line, note_values, shown
 from penstock.engine.unit import Run, operation
 from penstock.expr import juel
 from penstock.expr.host import HostObject
@@ -84,6 +85,21 @@ class Names:
         return self.run.unit.now_ms
 
 
+class LocalNames(Names):
+    """The variables of one scope and nothing around it (Camunda 7 `VariableScopeLocalAdapter`)."""
+
+    __slots__ = ()
+
+    def lookup(self, name: str) -> Any:
+        assert self.x is not None
+        found = self.x.variables.get(name)
+        if found is not None:
+            return to_native(found.value)
+        if name in ("authenticatedUserId", "currentUser()"):
+            return self.run.unit.user
+        raise KeyError(name)
+
+
 # ------------------------------------------------------------------------------------------ reading
 
 
@@ -123,9 +139,16 @@ def place_of(run: Run, x: Execution) -> str | None:
 
 
 def set_local(
-    run: Run, x: Execution, name: str, value: TypedValue, *, source: str | None = None, initial: bool = False
+    run: Run,
+    x: Execution,
+    name: str,
+    value: TypedValue,
+    *,
+    source: str | None = None,
+    initial: bool = False,
+    placed: bool = True,
 ) -> None:
-    """Creates or updates the variable in the scope of `x` itself."""
+    """Creates or updates the variable in the scope of `x` itself. `placed`: history shows it at an activity instance."""
     found = x.variables.get(name)
     run.emit(
         VariableSet(
@@ -134,13 +157,12 @@ def set_local(
             name=name,
             value=value,
             revision=found.revision + 1 if found else 0,
-            scope_activity_instance=place_of(run, x),
+            scope_activity_instance=place_of(run, x) if placed else None,
             source_activity_instance=source or x.activity_instance or x.scope_instance,
             initial=initial,
         )
     )
-    if run.definition.conditional:
-        run.push("variable_changed", x, name, "update" if found else "create")
+    run.changed(x, name, "update" if found else "create")
 
 
 def set_variable(run: Run, x: Execution, name: str, value: TypedValue, *, source: str | None = None) -> None:
@@ -173,8 +195,7 @@ def remove_local(run: Run, x: Execution, name: str) -> None:
                 source_activity_instance=x.activity_instance or x.scope_instance,
             )
         )
-        if run.definition.conditional:
-            run.push("variable_changed", x, name, "delete")
+        run.changed(x, name, "delete")
 
 
 def forget_local(run: Run, x: Execution, name: str) -> None:
@@ -204,22 +225,42 @@ def store(value: Any, name: str) -> TypedValue:
 # ------------------------------------------------------------------------------------------ evaluating
 
 
-def evaluate(run: Run, text: str, x: Execution, task: Task | None = None, event: str | None = None) -> Any:
-    """The native value of a text that may be an expression. ExpressionFailed names the element."""
-    expression = juel.parse(text)
+def evaluate(
+    run: Run,
+    text: str,
+    x: Execution,
+    task: Task | None = None,
+    event: str | None = None,
+    names: Names | None = None,
+) -> Any:
+    """The native value of a text that may be an expression. `names`: others than those of the place. ExpressionFailed
+    names the element."""
+    try:
+        expression = juel.parse(text)
+    except ExpressionFailed as failure:
+        raise located(failure, x) from failure
     if expression.is_literal:
         return expression.text
+    seen = names if names is not None else Names(run, x, task, event)
     try:
-        return expression.evaluate(Names(run, x, task, event))
+        return expression.evaluate(seen)
     except ExpressionFailed as failure:
+        note_values(failure, expression.names, seen)
         raise located(failure, x) from failure
 
 
 def condition_holds(run: Run, text: str, x: Execution) -> bool:
     """The truth of a condition; null or another type is a failure, as in Camunda 7."""
+    seen = Names(run, x)
     try:
-        return juel.parse(text).evaluate_condition(Names(run, x))
+        condition = juel.parse(text)
     except ExpressionFailed as failure:
+        raise located(failure, x) from failure
+    try:
+        return condition.evaluate_condition(seen)
+    except ExpressionFailed as failure:
+        note_values(failure, condition.names, seen)
+        failure.trace.append(f"at condition {text}")
         raise located(failure, x) from failure
 
 
@@ -242,7 +283,7 @@ def evaluate_int(run: Run, text: str, x: Execution, what: str) -> int:
     """The value as an integer: numbers and numeric text."""
     value = evaluate(run, text, x)
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise Failure(f"{what} '{text}' is not a number: {value!r}", element_id=x.activity)
+        raise Failure(f"{what} '{text}' is not a number: {shown(value)}", element_id=x.activity)
     try:
         return int(value)
     except ValueError:
@@ -250,9 +291,16 @@ def evaluate_int(run: Run, text: str, x: Execution, what: str) -> int:
 
 
 def run_script(
-    run: Run, script: ScriptSource, x: Execution, task: Task | None = None, event: str | None = None
+    run: Run,
+    script: ScriptSource,
+    x: Execution,
+    task: Task | None = None,
+    event: str | None = None,
+    names: Names | None = None,
 ) -> Steps:
-    """Runs a script where `x` stands and applies what it wrote. Returns its `ScriptResult`."""
+    """Runs a script where `x` stands and applies what it wrote. `names`: others than those of the place. Returns its
+    `ScriptResult`."""
+    seen = names if names is not None else Names(run, x, task, event)
     element = x.activity or run.definition.key
     source = script.source
     if script.resource is not None:
@@ -261,48 +309,55 @@ def run_script(
             raise ScriptFailed(f"Unable to find the script resource '{script.resource}'", element_id=element)
         source = text
     if script.language == "juel":
-        return ScriptResult(value=evaluate(run, source, x, task, event))
-    result: ScriptResult = yield RunScript(
+        return ScriptResult(value=evaluate(run, source, x, names=seen))
+    question = RunScript(
         language=script.language,
         source=source,
         element=element,
-        names=ResolverScope(Names(run, x, task, event)),
+        names=ResolverScope(seen),
         resource=script.resource,
     )
+    try:
+        result: ScriptResult = yield question
+    except ScriptFailed as failure:
+        note_line(failure, source)
+        raise
     for write in result.writes:
-        target = (
-            execution_object(run, x, event) if write.object == "execution" else Names(run, x, task).lookup(write.object)
-        )
+        target = execution_object(run, x, event) if write.object == "execution" else seen.lookup(write.object)
         target.methods[write.method][0](*write.args)
     return result
 
 
-def parameter_value(run: Run, parameter: Parameter, x: Execution, depth: int = 0) -> Steps:
-    """The native value of an input or output parameter (text, script, list or map, nested)."""
+def parameter_value(run: Run, parameter: Parameter, x: Execution, depth: int = 0, names: Names | None = None) -> Steps:
+    """The native value of an input or output parameter (text, script, list or map, nested). `names`: see `evaluate`."""
     if depth > NESTING_MAX:
         raise Failure(f"The parameter '{parameter.name}' is nested more than {NESTING_MAX} deep", element_id=x.activity)
     if parameter.script is not None:
-        result: ScriptResult = yield from run_script(run, parameter.script, x)
+        result: ScriptResult = yield from run_script(run, parameter.script, x, names=names)
         return result.value
     if parameter.items is not None:
         found = []
         for item in parameter.items:
-            found.append((yield from parameter_value(run, item, x, depth + 1)))
+            found.append((yield from parameter_value(run, item, x, depth + 1, names)))
         return found
     if parameter.entries is not None:
         values = TreeMap()
         for entry in parameter.entries:
-            values[entry.name] = yield from parameter_value(run, entry, x, depth + 1)
+            values[entry.name] = yield from parameter_value(run, entry, x, depth + 1, names)
         return values
     if parameter.text is None or parameter.text == "":
         return None if depth == 0 else ""
-    return evaluate(run, parameter.text, x)
+    return evaluate(run, parameter.text, x, names=names)
 
 
 def map_in(run: Run, x: Execution, parameters: tuple[Parameter, ...]) -> Steps:
     """Input parameters: evaluated in the new scope, in order, and set there (Camunda 7 `IoMapping`)."""
     for parameter in parameters:
-        value = yield from parameter_value(run, parameter, x)
+        try:
+            value = yield from parameter_value(run, parameter, x)
+        except Failure as failure:
+            failure.trace.append(f"at input parameter '{parameter.name}'")
+            raise
         set_local(run, x, parameter.name, store(value, parameter.name))
 
 
@@ -311,7 +366,11 @@ def map_out(run: Run, x: Execution, parameters: tuple[Parameter, ...]) -> Steps:
     parent = run.parent(x)
     source = x.activity_instance or x.scope_instance
     for parameter in parameters:
-        value = yield from parameter_value(run, parameter, x)
+        try:
+            value = yield from parameter_value(run, parameter, x)
+        except Failure as failure:
+            failure.trace.append(f"at output parameter '{parameter.name}'")
+            raise
         set_variable(run, parent, parameter.name, store(value, parameter.name), source=source)
 
 

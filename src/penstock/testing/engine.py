@@ -12,14 +12,15 @@ from typing import Any
 import msgspec
 
 from penstock.base.clock import VirtualClock
-from penstock.base.errors import Failure, NotFound
+from penstock.base.errors import ConnectorRefused, Failure, NotFound
 from penstock.base.ids import CountingIds
 from penstock.bpmn.elements import TABLE
 from penstock.dmn.camunda.definitions import load
 from penstock.dmn.camunda.deployed import DecisionFacts, DeployedDecision, deployed
 from penstock.engine import codec
 from penstock.engine.apply import replay
-from penstock.engine.commands import Command, ExecuteJob, FailJob, InstanceCommand, StartInstance
+from penstock.engine.commands import Command, CompleteConnector, ExecuteJob, FailJob, InstanceCommand, StartInstance
+from penstock.engine.connectors import ConnectorCall
 from penstock.engine.definition import Definition
 from penstock.engine.delegates import DelegateResult
 from penstock.engine.events import InstanceEvents
@@ -55,6 +56,8 @@ class Engine:
         self.decisions: dict[str, list[DeployedDecision]] = {}
         """By key, the versions in order."""
         self.delegates: dict[str, Delegate] = {}
+        self.connectors: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+        """Answer connectors' calls, by id: the inputs become the outputs; Failure fails the job."""
         self.scripts: Callable[[RunScript], ScriptResult] | None = None
         """Answers script questions; None: every script does nothing."""
         self.checked = checked
@@ -99,7 +102,10 @@ class Engine:
     def execute(self, command: Command) -> Any:
         """Runs one unit of work. A failure drops it whole; a failed job takes a retry and the failure is raised again."""
         try:
-            return self._run(command)
+            result = self._run(command)
+            if isinstance(command, ExecuteJob) and isinstance(result, ConnectorCall):
+                return self._call(command, result)
+            return result
         except Failure as failure:
             if isinstance(command, ExecuteJob):
                 self._run(
@@ -108,9 +114,17 @@ class Engine:
                         job=command.job,
                         message=failure.message,
                         failed_activity=failure.element_id,
+                        final=isinstance(failure, ConnectorRefused),
                     )
                 )
             raise
+
+    def _call(self, command: ExecuteJob, call: ConnectorCall) -> Any:
+        connector = self.connectors.get(call.connector)
+        if connector is None:
+            raise ConnectorRefused(f"There is no connector '{call.connector}'", element_id=call.element)
+        outputs = connector(call.inputs)
+        return self._run(CompleteConnector(instance=command.instance, job=command.job, outputs=outputs))
 
     def _run(self, command: Command) -> Any:
         unit = Unit(

@@ -1525,6 +1525,18 @@ class StoreSuite:
         jobs = await store.lease_jobs("there", now_ms + MINUTE_MS, 10, now_ms)
         assert sorted(job["id"] for job in jobs) == [ident(1), ident(3)]
 
+    async def test_a_lease_has_one_owner_until_it_expires(self, store: Store, node: Node, now_ms: int) -> None:
+        assert sorted(await store.claim_leases(["b", "a"], "here", MINUTE_MS, now_ms)) == ["a", "b"]
+        assert await store.claim_leases(["a", "c"], "there", 1, now_ms) == ["c"]
+        assert await store.claim_leases(["a"], "here", MINUTE_MS, now_ms) == ["a"]
+        await asyncio.sleep(0.01)
+        later_ms = SystemClock().now_ms()
+        assert await store.claim_leases(["c"], "here", MINUTE_MS, later_ms) == ["c"]
+        await store.release_leases(["a", "b", "c"], "there")
+        assert await store.claim_leases(["a", "b", "c"], "there", MINUTE_MS, later_ms) == []
+        await store.release_leases(["b"], "here")
+        assert await store.claim_leases(["a", "b", "c"], "there", MINUTE_MS, later_ms) == ["b"]
+
     async def test_when_the_next_job_is_due(self, store: Store, node: Node, now_ms: int) -> None:
         assert await store.next_due_ms(now_ms) is None
         await node.write(_job(1, due_ms=now_ms + 2 * MINUTE_MS))

@@ -25,7 +25,7 @@ def _insert(
         "parent_id": parent,
         "kind": kind.value,
         "activity_id": activity,
-        "suspended": False,
+        "suspended": unit.suspended,
         "business_key": business_key,
     }
     unit.executions.append(RowChange(TABLE, Change.INSERT, row))

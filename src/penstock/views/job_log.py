@@ -58,7 +58,7 @@ def created(unit: Unit, event: events.JobCreated, index: int) -> None:
 
 
 def executed(unit: Unit, event: events.JobExecuted, index: int) -> None:
-    _row(unit, event, index, SUCCESSFUL, event.retries, event.due_ms)
+    _row(unit, event, index, SUCCESSFUL, event.retries, event.due_ms, failed_activity=event.failed_activity)
 
 
 def failed(unit: Unit, event: events.JobFailed, index: int) -> None:
@@ -77,7 +77,7 @@ def failed(unit: Unit, event: events.JobFailed, index: int) -> None:
 
 
 def deleted(unit: Unit, event: events.JobDeleted, index: int) -> None:
-    _row(unit, event, index, DELETED, event.retries, event.due_ms)
+    _row(unit, event, index, DELETED, event.retries, event.due_ms, failed_activity=event.failed_activity)
 
 
 VIEW = View(

@@ -53,7 +53,7 @@ def created(unit: Unit, event: events.TaskCreated, index: int) -> None:
             "created_ms": unit.at_ms,
             "parent_task_id": event.parent_task,
             "delegation_state": event.delegation_state,
-            "suspended": False,
+            "suspended": unit.suspended,
             "form_key": event.form_key,
             "form_ref": event.form_ref,
             "task_state": CREATED,

@@ -57,6 +57,7 @@ class Unit:
         "root",
         "shard",
         "started",
+        "suspended",
     )
 
     def __init__(self, events: InstanceEvents, changes: list[AnyChange]) -> None:
@@ -64,6 +65,7 @@ class Unit:
         self.root = root = events.root
         self.revision = events.revision
         self.at_ms = events.at_ms
+        self.suspended = events.suspended
         self.definition = definition = events.definition
         self.shard = shard = shard_of(root)
         self.changes = changes

@@ -284,3 +284,40 @@ def test_a_throwing_event_that_cannot_throw_does_nothing(position: str, kind: Tr
 
 def test_every_kind_is_in_the_table_and_here() -> None:
     assert set(TABLE) == set(DEFINITIONS) == set(TriggerKind)
+
+
+def test_a_message_end_event_that_nothing_carries_out_is_a_plain_one_in_history() -> None:
+    body = '<startEvent id="start"/><userTask id="go"/><endEvent id="end"><messageEventDefinition/></endEvent>'
+    s = _started(body, "start go, go end").complete("go")
+    assert s.type("end") == "endEvent"
+    assert s.ended == "COMPLETED"
+
+
+@pytest.mark.parametrize("kind", [K.MESSAGE, K.SIGNAL, K.TIMER, K.CONDITIONAL])
+def test_an_event_behind_an_event_based_gateway_has_its_mappings(kind: TriggerKind) -> None:
+    mapping = (
+        '<extensionElements><camunda:inputOutput><camunda:inputParameter name="in">1</camunda:inputParameter>'
+        '<camunda:outputParameter name="out">${in}</camunda:outputParameter></camunda:inputOutput></extensionElements>'
+    )
+    body = (
+        '<startEvent id="start"/><eventBasedGateway id="gateway"/>'
+        f'<intermediateCatchEvent id="event">{mapping}{DEFINITIONS[kind]}</intermediateCatchEvent><userTask id="after"/>'
+    )
+    s = _started(body, "start gateway, gateway event, event after", x=0)
+    OUTSIDE[kind](s)
+    assert s.waits() == ["after"]
+    assert s.variables()["out"] == "1"
+    assert "in" not in s.variables()
+
+
+def test_a_timer_that_comes_again_keeps_its_retries() -> None:
+    body = (
+        '<startEvent id="start"/><userTask id="work"/><boundaryEvent id="event" attachedToRef="work" cancelActivity="false">'
+        "<extensionElements><camunda:failedJobRetryTimeCycle>R2/PT1S</camunda:failedJobRetryTimeCycle></extensionElements>"
+        f"<timerEventDefinition><timeCycle {FORMAL}>R3/PT1H</timeCycle></timerEventDefinition></boundaryEvent>"
+        '<userTask id="after"/>'
+    )
+    s = _started(body, "start work, event after")
+    assert [job.retries for job in s.state.jobs.values()] == [2]
+    s.timer("event")
+    assert [job.retries for job in s.state.jobs.values()] == [2]

@@ -8,6 +8,7 @@ from penstock.api.http import Request
 from penstock.base.errors import Failure, NotFound
 from penstock.dmn.camunda.history import stored
 from penstock.dmn.camunda.results import RuleResult, Value
+from penstock.runtime.telemetry import logs
 
 FAILED = "Exception while evaluating decision with key 'null'"
 """Camunda 7 names the key, which is null when the decision was asked for by its id; REST always does that."""
@@ -23,6 +24,7 @@ async def evaluate(request: Request, id: str) -> Any:
     except NotFound as error:
         raise problems.invalid(404, prefix + error.message, 0) from error
     except Failure as error:
+        logs.decision_failed(id, error)
         raise problems.rest(500, f"{prefix}{FAILED}", 0) from error
     return [_rule(rule) for rule in result.rules]
 

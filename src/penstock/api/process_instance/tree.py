@@ -46,7 +46,7 @@ class _Tree:
         todo = [(top, instance.id)]
         while todo:
             execution, scope_instance = todo.pop()
-            if execution.kind is ExecutionKind.SCOPE:
+            if execution.kind is ExecutionKind.SCOPE and not self._left(execution):
                 scope_instance = self._scope(execution, scope_instance)
             self._stand(execution, scope_instance)
             for child in reversed(execution.children):
@@ -61,11 +61,23 @@ class _Tree:
             raise ValueError(f"execution {execution.id} is a scope without an activity: its state is damaged")
         own = execution.activity is None or execution.activity == activity
         found = self._definition.activities[activity]
-        # A handler of compensation runs below the activity instance that throws; its own record says which.
         if execution.activity_instance == id and execution.parent_instance is not None:
             parent = execution.parent_instance
+        elif found.parent is not None:
+            parent = self._around(execution, found.parent.id) or parent
         self._node(execution, id, self._known(parent), activity, found.name, found.type, own)
         return id
+
+    def _around(self, execution: Execution, scope_activity: str) -> str | None:
+        """The activity instance in which `execution` lies: what is compensated runs below the event that throws, and is
+        shown in the scope to which it belongs."""
+        at = execution.parent
+        while at is not None:
+            found = self._instance.executions[at]
+            if found.kind is not ExecutionKind.PATH and found.scope_activity == scope_activity:
+                return found.scope_instance
+            at = found.parent
+        return None
 
     def _stand(self, execution: Execution, scope_instance: str) -> None:
         """Adds what the execution itself stands in: an activity instance, a transition instance, or nothing."""
@@ -96,6 +108,11 @@ class _Tree:
                 return
             parent = self._known(execution.parent_instance or scope_instance)
             self._node(execution, id, parent, activity, found.name, found.type, True)
+
+    def _left(self, execution: Execution) -> bool:
+        """A scope whose activity has ended, and which an asynchronous continuation will take away: Camunda shows the
+        transition only."""
+        return execution.phase is Phase.AFTER and execution.activity == execution.scope_activity
 
     def _inactive(self, execution: Execution) -> bool:
         """A path that has ended and stays until its scope does, as the done instances of a parallel multi-instance body:

@@ -4,7 +4,7 @@ from penstock.bpmn.implementation import ImplementedTask
 
 
 class BusinessRuleTask(ImplementedTask):
-    """Decision, external task, expression or registered delegate."""
+    """Decision, external task, connector, expression or registered delegate."""
 
     name = "businessRuleTask"
 

@@ -7,7 +7,7 @@ from penstock.engine.behavior import ElementKind, Maybe
 from penstock.engine.definition import Activity
 from penstock.engine.state import Execution
 from penstock.engine.unit import Run
-from penstock.model.graph import Node
+from penstock.model.graph import Node, TriggerKind
 
 
 class EndEvent(ElementKind):
@@ -16,7 +16,11 @@ class EndEvent(ElementKind):
     name = "endEvent"
 
     def type_of(self, node: Node) -> str:
-        return TABLE[node.trigger.kind].end if node.trigger is not None else "noneEndEvent"
+        if node.trigger is None:
+            return "noneEndEvent"
+        if node.trigger.kind is TriggerKind.MESSAGE and node.trigger.implementation is None:
+            return self.name
+        return TABLE[node.trigger.kind].end
 
     def is_scope(self, node: Node) -> bool:
         if node.trigger is None:

@@ -1,9 +1,8 @@
 """Exclusive gateways (BPMN 2.0.2 §10.6.2)."""
 
-from penstock.base.errors import NoFlowTaken
 from penstock.engine.behavior import ElementKind, Steps
 from penstock.engine.definition import Activity
-from penstock.engine.paths import end_path, holds, leave_by
+from penstock.engine.paths import end_path, holds, leave_by, no_flow
 from penstock.engine.state import Execution
 from penstock.engine.unit import Run
 
@@ -21,11 +20,7 @@ class ExclusiveGateway(ElementKind):
                 break
         chosen = chosen or a.default_flow
         if chosen is None and a.outgoing:
-            raise NoFlowTaken(
-                f"ENGINE-02004 No outgoing sequence flow for the element with id '{a.id}' could be selected for "
-                "continuing the process.",
-                element_id=a.id,
-            )
+            raise no_flow(run, x, a)
         steps = leave_by(run, x, (chosen,)) if chosen is not None else end_path(run, x, True)
         if steps is not None:
             yield from steps

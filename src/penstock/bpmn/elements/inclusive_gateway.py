@@ -4,12 +4,11 @@ Deviation (as in Camunda 7 `InclusiveGatewayActivityBehavior`): the join is eval
 that could have come disappears.
 """
 
-from penstock.base.errors import NoFlowTaken
 from penstock.engine import tree
 from penstock.engine.behavior import ElementKind, Steps
 from penstock.engine.definition import Activity
 from penstock.engine.events import ExecutionKind, PathPlaced
-from penstock.engine.paths import holds, leave_joined, waiting_at
+from penstock.engine.paths import holds, leave_joined, no_flow, waiting_at
 from penstock.engine.state import Execution, Phase
 from penstock.engine.unit import Run
 
@@ -31,11 +30,7 @@ class InclusiveGateway(ElementKind):
         if not flows and a.default_flow is not None:
             flows = [a.default_flow]
         if not flows:
-            raise NoFlowTaken(
-                f"ENGINE-02004 No outgoing sequence flow for the element with id '{a.id}' could be selected for "
-                "continuing the process.",
-                element_id=a.id,
-            )
+            raise no_flow(run, x, a)
         yield from leave_joined(run, x, joined, flows)
 
     def _more_may_come(self, run: Run, x: Execution, a: Activity, joined: list[Execution]) -> bool:

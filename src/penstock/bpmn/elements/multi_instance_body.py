@@ -8,7 +8,9 @@ from penstock.engine import tree
 from penstock.engine.behavior import ElementKind, Maybe, Steps
 from penstock.engine.cancel import cancel
 from penstock.engine.definition import Activity
+from penstock.engine.events import PathPlaced
 from penstock.engine.state import Execution, Phase
+from penstock.engine.trace import shown
 from penstock.engine.unit import Run, operation
 from penstock.engine.variables import condition_holds, evaluate, set_local, store
 from penstock.expr.values import OpaqueObject, TypedValue, to_native
@@ -62,7 +64,7 @@ class MultiInstanceBody(ElementKind):
             except ValueError:
                 pass
         raise Failure(
-            f"Could not resolve expression as the number of instances: '{a.loop.cardinality}' gives {value!r}, expected a "
+            f"Could not resolve expression as the number of instances: '{a.loop.cardinality}' gives {shown(value)}, expected a "
             "positive integer",
             element_id=a.id,
         )
@@ -83,8 +85,8 @@ class MultiInstanceBody(ElementKind):
         if not isinstance(value, list | tuple):
             data = getattr(value, "data", None)
             if not isinstance(data, list):
-                shown = "an object in an unknown format" if isinstance(value, OpaqueObject) else repr(value)
-                raise Failure(f"Variable '{text}' is not a Collection: {shown}", element_id=a.id)
+                found = "an object in an unknown format" if isinstance(value, OpaqueObject) else shown(value)
+                raise Failure(f"Variable '{text}' is not a Collection: {found}", element_id=a.id)
             value = data
         return list(value)
 
@@ -96,6 +98,8 @@ class MultiInstanceBody(ElementKind):
         _count(run, scope, "nrOfCompletedInstances", done)
         _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") - 1)
         # What has ended stays in the tree until the body is left: Camunda 7 shows it as a transition instance.
+        if ended.phase is Phase.AFTER:
+            run.emit(PathPlaced(ended.id, ended.activity, None, Phase.IDLE))
         if self._enough(run, ended, a) or not self._active(run, scope):
             for child in tree.live_children(run, scope):
                 yield from cancel(run, child, "Multi instance completion condition satisfied.")
@@ -134,6 +138,17 @@ class MultiInstanceBody(ElementKind):
             return scope
         path = tree.add_path(run, scope)
         _count(run, path, "loopCounter", 0)
+        return path
+
+    def add_by_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
+        assert a.loop is not None
+        if a.loop.sequential:
+            raise Failure(f"Concurrent instantiation not possible for activities in scope {a.id}", element_id=a.id)
+        number = _read(run, scope, "nrOfInstances")
+        _count(run, scope, "nrOfInstances", number + 1)
+        _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") + 1)
+        path = tree.add_path(run, scope)
+        _count(run, path, "loopCounter", number)
         return path
 
 

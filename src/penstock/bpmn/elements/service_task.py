@@ -4,7 +4,7 @@ from penstock.bpmn.implementation import ImplementedTask
 
 
 class ServiceTask(ImplementedTask):
-    """External task, expression or registered delegate."""
+    """External task, connector, expression or registered delegate."""
 
     name = "serviceTask"
 

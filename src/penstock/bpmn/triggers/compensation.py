@@ -1,4 +1,8 @@
-"""Compensation events (BPMN 2.0.2 §10.5.5.2, §13.5.5)."""
+"""Compensation events (BPMN 2.0.2 §10.5.5.2, §13.5.5).
+
+Deviation (as in Camunda 7 `CompensationEventHandler`): what waits in a compensation handler that is a sub-process for a
+message, a signal or a condition on that sub-process gets no subscription; timers, errors and escalations work.
+"""
 
 from penstock.bpmn.trigger import EventKind
 from penstock.engine.behavior import Maybe

@@ -1,6 +1,6 @@
 """Message events (BPMN 2.0.2 §10.5.5.6). Throwing one is a piece of work, as in a send task."""
 
-from penstock.bpmn.implementation import carry_out
+from penstock.bpmn.implementation import carry_out, signal
 from penstock.bpmn.trigger import EventKind
 from penstock.engine.behavior import Maybe
 from penstock.engine.definition import Activity
@@ -23,6 +23,10 @@ class Message(EventKind):
         assert a.node is not None
         implementation = a.trigger.implementation if a.trigger is not None else None
         return carry_out(run, x, a, implementation or a.node.implementation)
+
+    def signal(self, run: Run, x: Execution, a: Activity, name: str | None) -> Maybe:
+        signal(run, x, a)
+        return None
 
 
 TRIGGER = Message()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bpmn.scenario import Scenario, scenario
+from bpmn.scenario import Scenario, model, scenario
 from penstock.engine import commands as c
 
 TYPES = {
@@ -122,3 +122,21 @@ class TestPrecedence:
         task = next(iter(s.state.tasks))
         s.do(c.ThrowTaskError(instance=s.id, task=task, error_code="Unknown"))
         assert s.ended == "COMPLETED"
+
+
+def test_a_cycle_that_is_run_without_retries_comes_again_with_some() -> None:
+    """Nobody would know of a job without retries that has no incident."""
+    cycle = "<timerEventDefinition><timeCycle>R3/PT1H</timeCycle></timerEventDefinition>"
+    s = Scenario(
+        model(
+            '<startEvent id="start"/><userTask id="a"/><boundaryEvent id="tick" attachedToRef="a" cancelActivity="false">'
+            f"{cycle}</boundaryEvent>",
+            flows="start a",
+        )
+    ).start()
+    (job,) = s.state.jobs
+    s.do(c.ChangeJob(instance=s.id, job=job, changes={"retries": 0}))
+    assert s.incidents() == [("failedJob", "tick")]
+    s.timer("tick")
+    assert [job.retries for job in s.state.jobs.values()] == [3]
+    assert s.incidents() == []

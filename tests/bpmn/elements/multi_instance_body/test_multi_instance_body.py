@@ -4,8 +4,10 @@ from typing import Any
 
 import pytest
 
-from bpmn.scenario import scenario
+from bpmn.scenario import Scenario, model, scenario
+from penstock.api.process_instance.tree import activity_instances
 from penstock.base.errors import Failure
+from penstock.engine import events as ev
 
 BODY = "review#multiInstanceBody"
 
@@ -128,3 +130,56 @@ def test_continuations_of_the_body_and_of_each_instance() -> None:
     assert s.states(body) == ["completed"]
     s.job(body)
     assert s.waits() == ["after"]
+
+
+def test_instances_without_a_scope_end_after_their_continuations() -> None:
+    loop = '<multiInstanceLoopCharacteristics camunda:asyncAfter="true"><loopCardinality>2</loopCardinality>'
+    task = f'<userTask id="step">{loop}</multiInstanceLoopCharacteristics></userTask>'
+    s = Scenario(model(f'<startEvent id="start"/>{task}', flows="start step")).start()
+    s.complete("step").complete("step").job("step")
+    assert s.ended is None
+    s.job("step")
+    assert s.ended == "COMPLETED"
+
+
+class TestScopeWhoseContinuationWaits:
+    """The instances of `step` have ended; their scopes are there until the jobs after them are executed."""
+
+    INSIDE = (
+        '<multiInstanceLoopCharacteristics camunda:asyncAfter="true"><loopCardinality>2</loopCardinality>'
+        '</multiInstanceLoopCharacteristics><startEvent id="in"/><subProcess id="on" triggeredByEvent="true">'
+        '<startEvent id="hint"><messageEventDefinition messageRef="m"/></startEvent></subProcess>'
+    )
+    MODEL = model(
+        f'<startEvent id="start"/><subProcess id="step">{INSIDE}</subProcess><boundaryEvent id="stop" attachedToRef="step">'
+        '<messageEventDefinition messageRef="n"/></boundaryEvent>',
+        flows="start step",
+        roots='<message id="m" name="Hint"/><message id="n" name="Stop"/>',
+    )
+
+    def test_no_event_comes_to_it(self) -> None:
+        s = Scenario(self.MODEL).start()
+        assert s.jobs() == [("step", "async-continuation")] * 2
+        assert s.subscriptions() == [("message", "Stop", "stop")]
+
+    def test_it_does_not_end_again_when_it_is_canceled(self) -> None:
+        s = Scenario(self.MODEL).start().message("Stop")
+        ends = [e.activity_instance for e in s.events(ev.ActivityEnded) if e.activity == "step"]
+        assert len(ends) == len(set(ends)) == 2
+        assert s.states("step") == ["completes scope"] * 2
+        assert s.states("step#multiInstanceBody") == ["canceled"]
+        assert s.ended == "COMPLETED"
+
+
+@pytest.mark.parametrize("sequential", ["true", "false"])
+def test_an_instance_that_waits_to_be_left_is_shown_as_a_transition_only(sequential: str) -> None:
+    loop = (
+        f'<multiInstanceLoopCharacteristics isSequential="{sequential}" camunda:asyncAfter="true">'
+        '<loopCardinality xsi:type="tFormalExpression">2</loopCardinality></multiInstanceLoopCharacteristics>'
+    )
+    body = f'<startEvent id="start"/><serviceTask id="x" camunda:type="external" camunda:topic="t">{loop}</serviceTask>'
+    s = Scenario(model(body, flows="start x")).start().work("x")
+    [node] = activity_instances(s.state, s.engine.latest("p"))["childActivityInstances"]
+    assert node["activityId"] == "x#multiInstanceBody"
+    assert [found["activityId"] for found in node["childTransitionInstances"]] == ["x"]
+    assert len(node["childActivityInstances"]) == (0 if sequential == "true" else 1)
