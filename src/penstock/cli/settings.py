@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from penstock.runtime.connecting import check_settings
 from penstock.runtime.protocol import Settings
 
 DEFAULT_CONFIG = Path("penstock.toml")
@@ -96,7 +97,12 @@ def node_settings(file: File, environment: Mapping[str, str], *, execute_jobs: b
         elif name in file.node:
             values[name] = _setting(file.node[name], kind, f"{file.path}: server.{name}", strict=True)
     values.setdefault("log_operations_without_user", profile == "conformance")
-    return Settings(execute_jobs=execute_jobs and profile != "conformance", profile=profile, **values)
+    found = Settings(execute_jobs=execute_jobs and profile != "conformance", profile=profile, **values)
+    try:
+        check_settings(found)
+    except ValueError as error:
+        raise BadSettings(str(error)) from None
+    return found
 
 
 def load_delegates(settings: ServerSettings) -> dict[str, Callable[..., Any]]:
@@ -146,6 +152,10 @@ def _table(content: Mapping[str, Any], name: str, path: Path) -> Mapping[str, An
 def _setting(value: Any, kind: Any, where: str, *, strict: bool) -> Any:
     if isinstance(value, str) and value.lower() in ("", "none", "null"):
         value = None
+    if isinstance(value, str) and not strict and kind == tuple[str, ...]:
+        value = [part.strip() for part in value.split(",")]
+    elif value is None and kind == tuple[str, ...]:
+        value = []
     try:
         found = msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:

@@ -94,6 +94,10 @@ class Delegates:
         """Has `delegate` called where a model names `name`: a Java class, a bean, or the text inside `${…}`."""
         self._delegates[name] = delegate
 
+    def has(self, name: str) -> bool:
+        """Whether something is registered under this name."""
+        return name in self._delegates
+
     async def call(self, question: CallDelegate) -> DelegateResult:
         """Calls what is registered.
 

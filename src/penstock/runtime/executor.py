@@ -19,6 +19,7 @@ from penstock.base.clock import Clock
 from penstock.base.errors import (
     BadUserRequest,
     Conflict,
+    ConnectorRefused,
     EntitySuspended,
     Failure,
     NotFound,
@@ -55,7 +56,7 @@ from penstock.runtime.definitions import Definitions, JobOverride
 from penstock.runtime.delegates import Delegates
 from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
 from penstock.runtime.payload import check_command, check_events, clean
-from penstock.runtime.protocol import Settings
+from penstock.runtime.protocol import Outgoing, Settings
 from penstock.runtime.ready import EXTERNAL_TASK, JOB, announced, ready_rows
 from penstock.runtime.scripts.host import ScriptHost
 from penstock.runtime.telemetry import logs
@@ -129,6 +130,7 @@ class Executor:
         self._settings = settings
         self._shared = shared
         self._counters = counters
+        self.outgoing: Outgoing | None = None
         self._locks = Locks()
         self.running = 0
         self._idle = asyncio.Event()
@@ -156,6 +158,8 @@ class Executor:
             result = await self._run(request)
         except PenstockError as error:
             self._counters.drop(request.command, error)
+            if isinstance(error, Failure):
+                logs.unit_failed(request.command, error)
             raise
         self._counters.committed[type(request.command)] += 1
         if logs.logger.isEnabledFor(logging.DEBUG):
@@ -385,6 +389,8 @@ class Executor:
                 overrides = self._definitions.job_overrides(run.instance.definition)
                 if overrides:
                     rows = [_overridden(row, overrides) for row in rows]
+                if self.outgoing is not None:
+                    rows = self.outgoing.with_requests(rows, run.instance, unit.now_ms)
                 ticket.rows += rows
                 notify.update(dict.fromkeys(announced(rows, run.instance)))
             states.append(self._packed(run.instance, hots.get(happened.instance)))
@@ -602,6 +608,8 @@ def fail_job(command: c.ExecuteJob, error: BaseException) -> c.FailJob:
         lines.append(f"Caused by: {type(cause).__name__}: {cause}")
         seen.add(id(cause))
         cause = cause.__cause__
+    if isinstance(error, Failure):
+        lines += [f"\t{line}" for line in (*error.trace, *error.stack)]
     return c.FailJob(
         instance=command.instance,
         job=command.job,
@@ -609,6 +617,7 @@ def fail_job(command: c.ExecuteJob, error: BaseException) -> c.FailJob:
         stacktrace=clean("\n".join(lines)),
         failed_activity=error.element_id if isinstance(error, Failure) else None,
         owner=command.owner,
+        final=isinstance(error, ConnectorRefused),
         user=command.user,
     )
 

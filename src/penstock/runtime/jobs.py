@@ -6,7 +6,8 @@ gives its jobs back by letting the leases expire, and one that was only paused c
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from penstock.base.clock import Clock
 from penstock.base.errors import PenstockError
@@ -39,6 +40,7 @@ class JobRunner:
         self._sleep_max_s = SHARED_SLEEP_MAX_S if shared else SLEEP_MAX_S
         self._task: asyncio.Task[None] | None = None
         self._running: dict[str, asyncio.Task[None]] = {}
+        self._waiting = 0
         self._wake = asyncio.Event()
         self._wake_at_ms: int | None = None
         self.executed = 0
@@ -64,6 +66,27 @@ class JobRunner:
             # The sleep must be shortened: the loop looks up when the next one is due.
             self._wake.set()
 
+    @contextmanager
+    def waiting(self, job: str) -> Iterator[None]:
+        """The job (id) waits for an answer from outside: it takes no place among `jobs_at_once` meanwhile, so that slow services
+        do not hold up timers. There are as many places for such waits as `connector_calls_at_once` says."""
+        if job not in self._running:
+            # A person has asked for it: it has no place to give.
+            yield
+            return
+        self._waiting += 1
+        self._wake.set()
+        try:
+            yield
+        finally:
+            self._waiting -= 1
+
+    @property
+    def _free(self) -> int:
+        """How many more jobs may begin."""
+        aside = min(self._waiting, self._settings.connector_calls_at_once)
+        return self._settings.jobs_at_once + aside - len(self._running)
+
     @property
     def running(self) -> int:
         """How many jobs run."""
@@ -85,7 +108,7 @@ class JobRunner:
         while True:
             self._wake.clear()
             try:
-                free = self._settings.jobs_at_once - len(self._running)
+                free = self._free
                 leased = await self._lease(free) if free > 0 else []
                 for row in leased:
                     self._begin(row)
@@ -100,7 +123,7 @@ class JobRunner:
 
     async def _sleep(self, leased: bool) -> None:
         """Until a job is due, comes, or ends (an exclusive one may have kept others waiting)."""
-        if leased and len(self._running) < self._settings.jobs_at_once:
+        if leased and self._free > 0:
             return
         now_ms = self._clock.now_ms()
         due_ms = await self._store.next_due_ms(now_ms)

@@ -6,7 +6,7 @@ they have done before it answers; a store of its own it knows by heart.
 
 import asyncio
 import logging
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +28,7 @@ from penstock.base.errors import (
 from penstock.base.ids import Ids, shard_of
 from penstock.dmn.camunda.results import DecisionResult
 from penstock.engine import commands as c
+from penstock.engine.connectors import ConnectorCall
 from penstock.engine.definition import Definition
 from penstock.engine.events import AnyEvent, InstanceEvents, JobDeleted, JobExecuted, JobFailed, JobKind, LogRow
 from penstock.engine.state import Instance
@@ -51,7 +52,8 @@ from penstock.runtime.batches.kinds import KINDS as BATCH_KINDS
 from penstock.runtime.batches.kinds import NewBatch
 from penstock.runtime.batches.service import Batches
 from penstock.runtime.cleanup import CLEANUP
-from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, StepAgain, Ticket
+from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket
+from penstock.runtime.connecting import Connecting
 from penstock.runtime.definitions import (
     Definitions,
     Plan,
@@ -70,15 +72,28 @@ from penstock.runtime.hot import HotCache
 from penstock.runtime.jobs import JobRunner
 from penstock.runtime.payload import check_events, clean
 from penstock.runtime.projector import NEWS, Projector
-from penstock.runtime.protocol import Deploy, Deployed, Settings
+from penstock.runtime.protocol import Deploy, Deployed, Outgoing, Settings
 from penstock.runtime.ready import EXTERNAL_TASK, JOB
 from penstock.runtime.scripts.host import ScriptHost
 from penstock.runtime.suspensions import KINDS as SUSPENSIONS
 from penstock.runtime.telemetry import logs
 from penstock.runtime.telemetry.catalogue import Measured
 from penstock.runtime.telemetry.counters import Counters
+from penstock.runtime.telemetry.loads import Load
 from penstock.runtime.telemetry.readings import Readings
-from penstock.store.protocol import AnyChange, Batch, Change, Fetch, JobCheck, Row, RowChange, Store, UpdateWhere
+from penstock.store.protocol import (
+    AnyChange,
+    Batch,
+    Change,
+    Fetch,
+    InboxEntry,
+    JobCheck,
+    LockCheck,
+    Row,
+    RowChange,
+    Store,
+    UpdateWhere,
+)
 from penstock.store.query import AllOf, AnyOf, Exists, Group, Not, Query, Term, eq, is_null, one_of
 from penstock.store.tables import TABLES, Sort
 
@@ -172,8 +187,11 @@ class Node:
             execute=self._unless_gone,
         )
         self._jobs = JobRunner(store, clock, settings, self.name, self._execute_leased, shared=shared)
+        self._connecting = Connecting(settings, self.delegates, run=self._executor.run, waiting=self._jobs.waiting)
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._once: dict[str, asyncio.Future[None]] = {}
+        self._watchers: defaultdict[str, list[Callable[[RowChange], None]]] = defaultdict(list)
+        self._heard: dict[str, Callable[[], None]] = {}
         self._heads: dict[str, int] = {}
         self._listener: asyncio.Task[None] | None = None
         self._started = False
@@ -223,6 +241,7 @@ class Node:
             self._listener = None
         await self._committer.close()
         await self._projector.close()
+        await self._connecting.close()
         await self._scripts.close()
 
     async def _listen(self) -> None:
@@ -237,6 +256,8 @@ class Node:
             for topic in topics:
                 if topic == "jobs":
                     self._jobs.wake()
+                elif topic in self._heard:
+                    self._heard[topic]()
                 elif topic != NEWS:
                     self._fetching.wake((topic.removeprefix("external:"),))
             if topics:
@@ -276,6 +297,48 @@ class Node:
             del self._once[key]
             done.set_result(None)
 
+    # ------------------------------------------------------------------------------------------ buses
+
+    def connect(self, outgoing: Outgoing | None) -> None:
+        """From now on the tasks that `outgoing` takes leave over a bus; None: none do."""
+        self._executor.outgoing = outgoing
+
+    def watch(self, table: str, told: Callable[[RowChange], None]) -> None:
+        """`told` hears of each change of one row of `table` that this node has committed; it must not wait."""
+        self._watchers[table].append(told)
+
+    def hear(self, topic: str, told: Callable[[], None]) -> None:
+        """`told` hears when another node notifies `topic` (`Store.notify`)."""
+        self._heard[topic] = told
+
+    async def take_in(
+        self, command: c.Command, *, key: str | None, expires_ms: int, rows: Sequence[AnyChange] = ()
+    ) -> Any:
+        """Executes a command that a message brought, with `key` in the inbox until `expires_ms`, and `rows` written in the
+        same commit. Raises AlreadyTaken when the key is there; else as `execute`."""
+        self._open()
+        return await self._executor.run(Request(command, rows=rows, inbox_key=key, inbox_expires_ms=expires_ms))
+
+    async def write_once(
+        self, rows: Sequence[AnyChange], *, key: str, expires_ms: int, locks: Sequence[LockCheck] = ()
+    ) -> bool:
+        """Commits rows that follow from no step, with `key` in the inbox. False, and nothing is written, when the key is
+        there or a task of `locks` is gone or not its worker's."""
+        self._open()
+        for _ in range(ATTEMPTS_MAX):
+            ticket = Ticket(self._definitions.epoch)
+            ticket.rows = list(rows)
+            ticket.locks = locks
+            ticket.inbox = InboxEntry(key, b"\xc0", expires_ms)
+            try:
+                await asyncio.shield(self._committer.submit(ticket))
+            except StepAgain:
+                continue
+            except (AlreadyTaken, LockLost):
+                return False
+            return True
+        raise Overloaded("The definitions change all the time: try again in a moment")
+
     # ------------------------------------------------------------------------------------------ commits
 
     def _committed(self, tickets: Sequence[Ticket], position: int, row: LogRow | None) -> None:
@@ -304,6 +367,9 @@ class Node:
 
     def _note(self, change: RowChange) -> None:
         values = change.values
+        if change.table in self._watchers:
+            for told in self._watchers[change.table]:
+                told(change)
         if change.change is Change.INSERT:
             instance = values.get("instance_id")
             if instance is not None:
@@ -736,10 +802,21 @@ class Node:
                 "The asynchronous response timeout cannot be set to a value greater than "
                 f"{self.settings.fetch_wait_max_ms} milliseconds"
             )
-        rows = await self._fetching.fetch(fetch, wait_ms)
+        rows = await self._fetching.fetch(self._without_bound(fetch), wait_ms)
         for row in rows:
             self._remember(row["id"], row["instance_id"])
         return rows
+
+    def _without_bound(self, fetch: Fetch) -> Fetch:
+        """Topics whose tasks leave over a bus give a worker nothing."""
+        outgoing = self._executor.outgoing
+        if outgoing is None or not any(outgoing.takes(topic.topic) for topic in fetch.topics):
+            return fetch
+        topics = [
+            msgspec.structs.replace(topic, instance_ids=()) if outgoing.takes(topic.topic) else topic
+            for topic in fetch.topics
+        ]
+        return msgspec.structs.replace(fetch, topics=topics)
 
     async def note_seen_results(self, seen: Mapping[str, Any]) -> None:
         """See `Engine.note_seen_results`."""
@@ -775,6 +852,8 @@ class Node:
             )
         text = f"The lock of the External Task {external_task} cannot be extended by worker '{worker}'"
         self._held_by(before[0] if before else None, external_task, worker, text + ".")
+        if before[0]["suspended"]:
+            raise EntitySuspended(f"ENGINE-03043 ExternalTask with id '{external_task}' is suspended.")
         row = await self.store.extend_lock(external_task, worker, now_ms + duration_ms)
         self._held_by(row, external_task, worker, text + ".")
 
@@ -829,6 +908,9 @@ class Node:
                 result = await self._run_start_job(command, checks)
             else:
                 result = await self._executor.run(Request(command, jobs=checks))
+                if type(result) is ConnectorCall:
+                    await self._connecting.finish(command, result, checks)
+                    result = None
             self.counters.jobs_executed += 1
             return result
         except JobLost:
@@ -1058,6 +1140,10 @@ class Node:
             "jobs_running": self._jobs.running,
             "workers_waiting": self._fetching.waiting,
         }
+
+    async def loads(self) -> Mapping[str, Load]:
+        """See `Engine.loads`."""
+        return await self._readings.loads()
 
     async def measure(self) -> Sequence[Measured]:
         """See `Engine.measure`."""

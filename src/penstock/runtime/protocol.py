@@ -18,7 +18,8 @@ from penstock.model.findings import Finding
 from penstock.runtime.batches.kinds import NewBatch
 from penstock.runtime.telemetry.catalogue import Measured
 from penstock.runtime.telemetry.counters import Counters
-from penstock.store.protocol import Fetch, Row
+from penstock.runtime.telemetry.loads import Load
+from penstock.store.protocol import AnyChange, Fetch, Row
 from penstock.store.query import Group, Query
 
 
@@ -59,6 +60,17 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How often a batch looks whether all its jobs are done (Camunda 7 `batchPollTime`)."""
     script_time_limit_ms: int = 5_000
     """How long one script may run."""
+    connector_hosts: tuple[str, ...] = ()
+    """Where `http-connector` may call: names, `*.name` for what is below one, addresses, `*` for every name; each with
+    `:port`, `:*` for any port, or without for the scheme's own. Names must resolve to public addresses. Nothing by default."""
+    connector_networks: tuple[str, ...] = ()
+    """Networks that are not public and in which names of `connector_hosts` may lie all the same, such as 10.0.0.0/8."""
+    connector_timeout_ms: int = 30_000
+    """How long one call of a connector may take, with redirects; less than `job_lease_ms`."""
+    connector_response_bytes_max: int = 1024 * 1024
+    """Size of an answer that `http-connector` takes."""
+    connector_calls_at_once: int = 100
+    """Calls of connectors that one node has under way at the same time, beside `jobs_at_once`."""
     history_time_to_live_days: int | None = 180
     """How long history is kept where a process does not say it; none: for ever."""
     projector_process: bool = True
@@ -80,6 +92,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Units that may wait for their commit; more are refused with 503 and `Retry-After`."""
     fetch_wait_max_ms: int = 1_800_000
     """Longest accepted `asyncResponseTimeout` (Camunda 7: 30 minutes)."""
+
+
+class Outgoing(Protocol):
+    """Work that leaves over a bus instead of waiting for workers (`penstock.bridge`)."""
+
+    def takes(self, topic: str) -> bool:
+        """Whether external tasks of this topic do."""
+        ...
+
+    def with_requests(self, rows: list[AnyChange], instance: Instance, now_ms: int) -> list[AnyChange]:
+        """The row changes of a unit, with those of new tasks made to leave: locked, and the outbox row beside it.
+        `instance`: its state after the unit, to be read only."""
+        ...
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -290,6 +315,10 @@ class Engine(Protocol):
 
     def metrics(self) -> Mapping[str, float]:
         """Counters of this node."""
+        ...
+
+    async def loads(self) -> Mapping[str, Load]:
+        """How much work waits in each topic that has any, about a second old."""
         ...
 
     async def measure(self) -> Sequence[Measured]:

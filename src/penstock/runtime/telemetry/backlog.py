@@ -2,14 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from penstock.base.clock import Clock
 from penstock.base.errors import PenstockError
 from penstock.runtime.projector import PROJECTION
 from penstock.runtime.telemetry import catalogue as m
 from penstock.runtime.telemetry.catalogue import Measured
-from penstock.store.protocol import Row, Store
+from penstock.runtime.telemetry.loads import Load, Loads
+from penstock.store.protocol import Store
 from penstock.store.query import AnyOf, Group, Op, Query, Term, Where, eq, is_null
 
 logger = logging.getLogger(__name__)
@@ -32,6 +33,7 @@ class Backlog:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
         self._clock = clock
+        self.loads = Loads(store, clock)
         self._reading = asyncio.Lock()
         self._known: Sequence[Measured] = ()
         self._again_s = float("-inf")
@@ -72,20 +74,18 @@ class Backlog:
         return [Measured(metric, {(): await self._store.count(Query("job", where))}) for metric, where in counts]
 
     async def _tasks(self) -> list[Measured]:
-        now_ms = self._clock.now_ms()
-        every = await self._store.groups(Group("external_task", ("topic",), minima=("created_ms",)))
-        held = await self._store.groups(Group("external_task", ("topic",), (Where("lock_expires_ms", Op.GT, now_ms),)))
-        every.sort(key=lambda row: -row["count"])
-        shown = {row["topic"] for row in every[:TOPICS_MAX]}
-        ages: dict[tuple[str, ...], float] = {}
-        for row in every:
-            key = _label(row, "topic", shown)
-            ages[key] = max(ages.get(key, 0.0), (now_ms - (row["min_created_ms"] or now_ms)) / 1000)
-        return [
-            Measured(m.TASKS_OPEN, _sums(every, "topic", shown)),
-            Measured(m.TASKS_LOCKED, {**dict.fromkeys(ages, 0), **_sums(held, "topic", shown)}),
-            Measured(m.TASKS_AGE, ages),
-        ]
+        loads = sorted((await self.loads.measure()).values(), key=lambda load: -load.open)
+        shown, others = loads[:TOPICS_MAX], loads[TOPICS_MAX:]
+        if others:
+            shown.append(_together(others))
+        metrics: tuple[tuple[m.Metric, Callable[[Load], float]], ...] = (
+            (m.TASKS_OPEN, lambda load: load.open),
+            (m.TASKS_LOCKED, lambda load: load.locked),
+            (m.TASKS_WAITING, lambda load: load.waiting),
+            (m.TASKS_AGE, lambda load: load.oldest_age_s),
+            (m.TASKS_DRAIN, lambda load: load.drain_s),
+        )
+        return [Measured(metric, {(load.topic,): value(load) for load in shown}) for metric, value in metrics]
 
     async def _incidents(self) -> Measured:
         rows = await self._store.groups(Group("incident", ("type",), (is_null("ended_ms"),)))
@@ -102,13 +102,13 @@ class Backlog:
         return [Measured(m.BEHIND_ROWS, {(): rows}), Measured(m.BEHIND_SECONDS, {(): age_s})]
 
 
-def _label(row: Row, column: str, shown: set[str]) -> tuple[str, ...]:
-    return (row[column] if row[column] in shown else OTHERS,)
-
-
-def _sums(rows: Sequence[Row], column: str, shown: set[str]) -> Mapping[tuple[str, ...], float]:
-    found: dict[tuple[str, ...], float] = {}
-    for row in rows:
-        key = _label(row, column, shown)
-        found[key] = found.get(key, 0) + row["count"]
-    return found
+def _together(loads: Sequence[Load]) -> Load:
+    return Load(
+        topic=OTHERS,
+        open=sum(load.open for load in loads),
+        waiting=sum(load.waiting for load in loads),
+        locked=sum(load.locked for load in loads),
+        oldest_age_s=max(load.oldest_age_s for load in loads),
+        oldest_waiting_s=max(load.oldest_waiting_s for load in loads),
+        drain_s=max(load.drain_s for load in loads),
+    )

@@ -87,6 +87,16 @@ JOBS_DEAD = _stored("penstock_jobs_without_retries", "Jobs that have failed for 
 
 TASKS_OPEN = _stored("penstock_external_tasks_open", "External tasks that are not completed.", "topic")
 TASKS_LOCKED = _stored("penstock_external_tasks_locked", "External tasks that a worker has locked.", "topic")
+TASKS_WAITING = _stored(
+    "penstock_external_tasks_waiting",
+    "External tasks that a worker could lock now: not locked, with retries left, not suspended.",
+    "topic",
+)
+TASKS_DRAIN = _stored(
+    "penstock_external_tasks_drain_seconds",
+    "Time until no task of the topic waits, at the pace of the last seconds; 86400 when the queue does not become shorter.",
+    "topic",
+)
 TASKS_AGE = _stored("penstock_external_task_oldest_age_seconds", "Age of the oldest external task.", "topic")
 INCIDENTS = _stored("penstock_incidents_open", "Incidents that nobody has resolved.", "type")
 WORKERS = _gauge("penstock_workers_waiting", "fetchAndLock requests that wait for work on this node.")
@@ -130,7 +140,9 @@ METRICS: Sequence[Metric] = (
     JOBS_DEAD,
     TASKS_OPEN,
     TASKS_LOCKED,
+    TASKS_WAITING,
     TASKS_AGE,
+    TASKS_DRAIN,
     INCIDENTS,
     WORKERS,
     BEHIND_ROWS,

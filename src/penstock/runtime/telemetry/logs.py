@@ -20,11 +20,37 @@ _NAMED = ("instance", "external_task", "worker", "task", "job", "execution", "de
 
 def unit_done(command: Command, result: object) -> None:
     """A unit is durable (level debug; ask `logger.isEnabledFor` first)."""
-    named = {name: getattr(command, name, None) for name in _NAMED}
+    named = _named(command)
     if "instance" not in command.__struct_fields__ and isinstance(result, str):
         named["instance"] = result
-    fields = {name: value for name, value in named.items() if isinstance(value, str)}
-    logger.debug("unit committed", extra={"command": type(command).__name__, **fields})
+    logger.debug("unit committed", extra={"command": type(command).__name__, **named})
+
+
+def unit_failed(command: Command, error: Failure) -> None:
+    """The model could not go on; nothing has changed. A job's failure is also a line of its own (`job_failed`)."""
+    places = error.stack[:1]
+    logger.info(
+        "unit failed",
+        extra={
+            "command": type(command).__name__,
+            **_named(command),
+            "failed_activity": error.element_id,
+            "place": places[0] if places else None,
+            "error": type(error).__name__,
+        },
+    )
+
+
+def decision_failed(definition: str, error: Failure) -> None:
+    """A caller's decision could not be evaluated; Camunda's answer does not say where."""
+    places = [line for line in error.trace if line.startswith("at ")]
+    fields = {"definition": definition, "place": ", ".join(places) or None, "error": type(error).__name__}
+    logger.info("decision failed", extra=fields)
+
+
+def _named(command: Command) -> dict[str, str]:
+    found = {name: getattr(command, name, None) for name in _NAMED}
+    return {name: value for name, value in found.items() if isinstance(value, str)}
 
 
 def job_failed(row: Row, error: Exception) -> None:

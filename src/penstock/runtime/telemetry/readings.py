@@ -10,6 +10,7 @@ from penstock.runtime.telemetry import catalogue as m
 from penstock.runtime.telemetry.backlog import Backlog
 from penstock.runtime.telemetry.catalogue import Measured
 from penstock.runtime.telemetry.counters import COMMITTED, Counters
+from penstock.runtime.telemetry.loads import Load
 from penstock.store.protocol import Store
 
 
@@ -30,6 +31,10 @@ class Readings:
         self._backlog = Backlog(store, clock)
         self._plain = plain
         self._health = health
+
+    async def loads(self) -> Mapping[str, Load]:
+        """How much work waits, by topic."""
+        return await self._backlog.loads.read()
 
     async def take(self) -> list[Measured]:
         """Every metric with its values, in no order."""
