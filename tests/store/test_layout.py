@@ -12,7 +12,7 @@ from penstock.store.postgresql.store import PostgresqlStore
 from penstock.store.sqlite.store import SqliteStore
 from penstock.store.tables import TABLES, Type
 
-OWN = {"meta", "instance", "instance_chunk", "event_log", "stream_head", "view_position", "inbox", "outbox"}
+OWN = {"meta", "instance", "instance_chunk", "event_log", "stream_head", "view_position", "inbox"}
 SQLITE = {
     Type.TEXT: "TEXT",
     Type.INT: "INTEGER",

@@ -314,6 +314,15 @@ class Store(Protocol):
         """When the next unleased job becomes due (may lie in the past); None: no such job."""
         ...
 
+    async def claim_leases(self, names: Sequence[str], owner: str, duration_ms: int, now_ms: int) -> list[str]:
+        """Takes or renews leases (rows of `lease`) for `duration_ms`: those that are free, expired or `owner`'s own.
+        Returns the names that are `owner`'s now, durable."""
+        ...
+
+    async def release_leases(self, names: Sequence[str], owner: str) -> None:
+        """Gives back those that are `owner`'s."""
+        ...
+
     async def notify(self, topics: Sequence[str]) -> None:
         """Tells other nodes at once, without a commit. May be lost."""
         ...

@@ -85,7 +85,9 @@ READY = (
         + " execution_id activity_id activity_instance_id version_tag topic priority:int retries:int error_message"
         " error_details worker_id lock_expires_ms:int suspended:bool business_key created_ms:int properties:json"
         # Of the lease: the versions of results documents that the worker was given (`base.task_results.Seen` by name).
-        " seen_results:json",
+        " seen_results:json"
+        # Of the lease as well: the id of the request that went out over a bus, where the topic is bound to one.
+        " request_id",
         Index(("topic", "priority", "created_ms"), descending=("priority",)),
         Index(("topic", "created_ms")),
         Index(("instance_id",)),
@@ -114,6 +116,14 @@ READY = (
         Index(("definition_id",)),
     ),
     _instance_table("user_task", Sort.READY, "root_id instance_id definition_id"),
+    # What is to be published on a bus (`penstock.bridge`): gone when the broker has it.
+    _instance_table(
+        "outbox",
+        Sort.READY,
+        "instance_id revision:int connection channel slot:int key position:int body:bytes content_type headers:json"
+        " external_task_id timeout_ms:int created_ms:int",
+        Index(("connection", "position")),
+    ),
 )
 
 ORDINARY = (
@@ -189,6 +199,16 @@ ORDINARY = (
         (Index(("batch_id",)),),
     ),
     Table("setting", Sort.ORDINARY, _columns("name value:json"), ("name",)),
+    # Messages of a bus that nobody waits for yet (`penstock.bridge`). `id`: the key under which they are taken in.
+    Table(
+        "early_message",
+        Sort.ORDINARY,
+        _columns("id bridge name business_key message:bytes created_ms:int expires_ms:int"),
+        ("id",),
+        (Index(("name", "created_ms")), Index(("expires_ms",))),
+    ),
+    # Who may do what only one node at a time may do; changed by `Store.claim_leases` alone.
+    Table("lease", Sort.ORDINARY, _columns("name owner expires_ms:int"), ("name",)),
     Table(
         "identity_user",
         Sort.ORDINARY,

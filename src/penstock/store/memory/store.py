@@ -352,6 +352,24 @@ class MemoryStore:
         dues = (now_ms if job["due_ms"] is None else job["due_ms"] for job in self._leasable(now_ms))
         return min(dues, default=None)
 
+    async def claim_leases(self, names: Sequence[str], owner: str, duration_ms: int, now_ms: int) -> list[str]:
+        now_ms = self._clock.now_ms()
+        leases = self._tables["lease"]
+        mine = []
+        for name in names:
+            row = leases.by_key.get((name,))
+            if row is None or row["owner"] == owner or _has_expired(row["expires_ms"], now_ms):
+                leases.put(leases.whole({"name": name, "owner": owner, "expires_ms": now_ms + duration_ms}))
+                mine.append(name)
+        return mine
+
+    async def release_leases(self, names: Sequence[str], owner: str) -> None:
+        leases = self._tables["lease"]
+        for name in names:
+            row = leases.by_key.get((name,))
+            if row is not None and row["owner"] == owner:
+                leases.remove(leases.key_of(row))
+
     async def notify(self, topics: Sequence[str]) -> None:
         """There is no other node."""
 

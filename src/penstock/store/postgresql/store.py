@@ -100,6 +100,16 @@ def _now(parameter: str) -> str:
     return f"coalesce({parameter}::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint)"
 
 
+_CLAIM_LEASES = f"""
+    WITH clock AS MATERIALIZED (SELECT {_now("$4")} AS now_ms)
+    INSERT INTO lease (name, owner, expires_ms)
+    SELECT n, $2, clock.now_ms + $3 FROM clock, unnest($1::text[]) AS n ORDER BY n
+    ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, expires_ms = excluded.expires_ms
+    WHERE lease.owner = excluded.owner OR lease.expires_ms <= excluded.expires_ms - $3
+    RETURNING name
+"""
+
+
 class _Statement(Statement):
     """A statement with array parameters."""
 
@@ -738,6 +748,18 @@ class PostgresqlStore:
         )
         async with self._writer() as connection:
             await connection.execute(text, *statement.args)
+
+    async def claim_leases(self, names: Sequence[str], owner: str, duration_ms: int, now_ms: int) -> list[str]:
+        async with self._writer() as connection:
+            # In one order everywhere, so that two nodes do not wait for each other.
+            rows = await connection.fetch(_CLAIM_LEASES, sorted(names), owner, duration_ms, self._now_for(now_ms))
+            return [row["name"] for row in rows]
+
+    async def release_leases(self, names: Sequence[str], owner: str) -> None:
+        async with self._writer() as connection:
+            await connection.execute(
+                "DELETE FROM lease WHERE name = ANY($1::text[]) AND owner = $2", sorted(names), owner
+            )
 
     async def next_due_ms(self, now_ms: int) -> int | None:
         async with self._writer() as connection:

@@ -681,6 +681,28 @@ class SqliteStore:
 
         await self._write(work)
 
+    async def claim_leases(self, names: Sequence[str], owner: str, duration_ms: int, now_ms: int) -> list[str]:
+        def work(connection: apsw.Connection) -> list[str]:
+            return [
+                name
+                for name in names
+                if _first(
+                    connection,
+                    "INSERT INTO lease (name, owner, expires_ms) VALUES (?1, ?2, ?3) ON CONFLICT (name) DO UPDATE"
+                    " SET owner = excluded.owner, expires_ms = excluded.expires_ms"
+                    " WHERE lease.owner = excluded.owner OR lease.expires_ms <= ?4 RETURNING name",
+                    (name, owner, now_ms + duration_ms, now_ms),
+                )
+            ]
+
+        return await self._write(work)
+
+    async def release_leases(self, names: Sequence[str], owner: str) -> None:
+        def work(connection: apsw.Connection) -> None:
+            connection.executemany("DELETE FROM lease WHERE name = ? AND owner = ?", [(name, owner) for name in names])
+
+        await self._write(work)
+
     async def next_due_ms(self, now_ms: int) -> int | None:
         def work(connection: apsw.Connection) -> int | None:
             due: int | None = _first(
