@@ -25,6 +25,7 @@ from penstock.engine.events import (
 )
 from penstock.engine.questions import Pause
 from penstock.engine.state import Execution, Instance
+from penstock.engine.touched import Touched
 from penstock.expr.host import HostObject
 
 Operation = Callable[..., Any]
@@ -79,11 +80,16 @@ class Unit:
         self.steps = 0
         self._stack: list[tuple[Operation, Run, Execution | None, tuple[Any, ...]]] = []
 
-    def adopt(self, instance: Instance, definition: Definition | None) -> Run:
-        """Makes a live instance (or a new one) part of this unit."""
+    def adopt(self, instance: Instance, definition: Definition | None, *, large: bool = False) -> Run:
+        """Makes a live instance (or a new one) part of this unit. `large`: it is stored in chunks, so what is touched
+        is noted."""
         run = self.runs.get(instance.id)
         if run is None:
-            kind = Run if self.trace is None else TracedRun
+            kind: type[Run]
+            if large:
+                kind = LargeRun if self.trace is None else TracedLargeRun
+            else:
+                kind = Run if self.trace is None else TracedRun
             run = self.runs[instance.id] = kind(self, instance, definition)
         return run
 
@@ -236,6 +242,21 @@ class Run:
         self.push("leave", x)
 
 
+class LargeRun(Run):
+    """A run of an instance that is stored in chunks."""
+
+    __slots__ = ("touched",)
+
+    def __init__(self, unit: Unit, instance: Instance, definition: Definition | None) -> None:
+        super().__init__(unit, instance, definition)
+        self.touched = Touched()
+
+    def emit(self, event: AnyEvent) -> None:
+        """See `Run.emit`."""
+        self.touched.note(self.instance, event)
+        super().emit(event)
+
+
 class TracedRun(Run):
     """A run of a traced unit: the instance carries the unit's span from its first change on."""
 
@@ -254,3 +275,9 @@ class TracedRun(Run):
     def _carry(self) -> None:
         assert self.unit.trace is not None
         super().emit(TraceCarried(self.unit.trace))
+
+
+class TracedLargeRun(TracedRun, LargeRun):
+    """Both."""
+
+    __slots__ = ()

@@ -30,7 +30,7 @@ from penstock.base.errors import (
 from penstock.base.ids import Ids
 from penstock.dmn.camunda.deployed import DeployedDecision
 from penstock.engine import commands as c
-from penstock.engine.codec import encode
+from penstock.engine.codec import HEAD_BYTES_MAX, encode, encode_changed
 from penstock.engine.definition import Definition
 from penstock.engine.events import ExternalTaskDeleted, ExternalTaskFailed, InstanceEvents
 from penstock.engine.questions import (
@@ -47,7 +47,7 @@ from penstock.engine.questions import (
 )
 from penstock.engine.state import Instance
 from penstock.engine.step import step
-from penstock.engine.unit import Unit
+from penstock.engine.unit import LargeRun, Run, Unit
 from penstock.expr import juel
 from penstock.expr.script import Script, ScriptResult, ScriptScope
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket, Write
@@ -302,7 +302,7 @@ class Executor:
                 if hot.dropped:
                     raise StepAgain
         hots[id] = hot
-        unit.adopt(state, definition)
+        unit.adopt(state, definition, large=bool(hot.chunks))
         return state
 
     async def _load_instance(
@@ -377,7 +377,7 @@ class Executor:
         ticket = Ticket(epoch)
         ticket.events = events
         notify: dict[str, None] = {}
-        states: list[tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]] = []
+        states: list[tuple[Instance, bytes | None, dict[int, bytes | None]]] = []
         for happened in events:
             run = unit.runs[happened.instance]
             rows = ready_rows(happened, run.instance, run.definition)
@@ -387,19 +387,17 @@ class Executor:
                     rows = [_overridden(row, overrides) for row in rows]
                 ticket.rows += rows
                 notify.update(dict.fromkeys(announced(rows, run.instance)))
-            states.append(self._packed(run.instance, hots.get(happened.instance)))
+            states.append((run.instance, *self._packed(run, hots.get(happened.instance))))
         ticket.notify = list(notify)
         # From here on nothing can fail: the memory follows.
-        for instance, head, changed, chunks in states:
+        for instance, head, changed in states:
             known = hots.get(instance.id)
             if known is not None:
                 hot = known
             else:
                 hot = Hot(instance.id, instance.root, instance.definition)
             write = Write(hot, hot.revision, instance.revision, head, changed)
-            hot.head, hot.chunks, hot.revision = head, chunks or NO_CHUNKS, instance.revision
-            hot.definition = instance.definition
-            hot.instance = instance if head is not None else None
+            hot.moved_on(instance, head, changed)
             ticket.writes.append(write)
             if head is not None or write.before:
                 self._cache.put(hot)
@@ -426,22 +424,23 @@ class Executor:
         return ticket
 
     @staticmethod
-    def _packed(
-        instance: Instance, hot: Hot | None
-    ) -> tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]:
-        """(instance, head, changed chunks, all chunks); no head when it is over."""
+    def _packed(run: Run, hot: Hot | None) -> tuple[bytes | None, dict[int, bytes | None]]:
+        """(head, changed chunks); no head when the instance is over."""
+        instance = run.instance
         if instance.ended or (instance.definition is None and not instance.tasks):
-            return instance, None, {}, {}
+            return None, {}
+        before = hot.chunks if hot is not None else NO_CHUNKS
         try:
+            if isinstance(run, LargeRun) and hot is not None and hot.chunks_bytes > HEAD_BYTES_MAX:
+                changed = encode_changed(instance, before, run.touched)
+                if changed is not None:
+                    return changed
             head, chunks = encode(instance)
         except (UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
             raise Failure(f"The state of process instance {instance.id} cannot be stored: {error}") from error
-        before = hot.chunks if hot is not None else NO_CHUNKS
-        changed: dict[int, bytes | None] = {n: chunk for n, chunk in chunks.items() if before.get(n) != chunk}
-        for number in before:
-            if number not in chunks:
-                changed[number] = None
-        return instance, head, changed, chunks
+        whole: dict[int, bytes | None] = {n: chunk for n, chunk in chunks.items() if before.get(n) != chunk}
+        whole.update((number, None) for number in before if number not in chunks)
+        return head, whole
 
     # ------------------------------------------------------------------------------------------ when a unit is dropped
 

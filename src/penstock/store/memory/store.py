@@ -8,7 +8,7 @@ import asyncio
 import heapq
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -137,7 +137,8 @@ class MemoryStore:
         before = self._instances.pop(write.id, None)
         if write.head is None:
             return
-        chunks = {} if before is None else dict(before.chunks)
+        # Callers have copies: what is kept here can be changed in place.
+        chunks: dict[int, bytes] = {} if before is None else cast(dict[int, bytes], before.chunks)
         for number, chunk in write.chunks.items():
             if chunk is None:
                 chunks.pop(number, None)
