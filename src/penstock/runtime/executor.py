@@ -54,6 +54,7 @@ from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLos
 from penstock.runtime.definitions import Definitions, JobOverride
 from penstock.runtime.delegates import Delegates
 from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
+from penstock.runtime.parts import PART_EVENTS, Parts
 from penstock.runtime.payload import check_command, check_events, clean
 from penstock.runtime.protocol import Settings
 from penstock.runtime.ready import EXTERNAL_TASK, JOB, announced, ready_rows
@@ -67,6 +68,10 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 100
 """How often one unit is stepped again because of others before its caller is told to come back later."""
+
+PAUSE_S = 0.002
+"""How long a long unit stands aside while others wait for their commit: a store's thread that needs the interpreter many
+times gets it at once then."""
 
 _UNKNOWN: Any = object()
 
@@ -134,6 +139,8 @@ class Executor:
         self._idle = asyncio.Event()
         self._idle.set()
         self.stepped_again = 0
+        self._parts: dict[Unit, Parts] = {}
+        """What was taken out of the long units that are under way."""
         self._slow: dict[type[Question], Callable[[Unit, Any], Awaitable[Any]]] = {
             Pause: self._pause,
             LoadDefinition: self._load_definition,
@@ -234,8 +241,7 @@ class Executor:
             if isinstance(command, c.InstanceCommand) and command.instance not in unit.runs:
                 raise _gone(command)
             result = await self._drive(unit, step(unit, command), hots, held, rests_on)
-            if any(type(event) is ExternalTaskDeleted for run in unit.runs.values() for event in run.events):
-                await self._name_workers(unit)
+            await self._name_workers(unit)
             ticket = self._ticket(request, unit, hots, epoch, result)
         except PenstockError:
             self._restore(unit, hots)
@@ -244,6 +250,8 @@ class Executor:
         except BaseException:
             self._restore(unit, hots)
             raise
+        finally:
+            self._parts.pop(unit, None)
         return ticket, result
 
     # ------------------------------------------------------------------------------------------ driving the core
@@ -320,6 +328,8 @@ class Executor:
     async def _name_workers(self, unit: Unit) -> None:
         """The log of a canceled external task names the worker that has its lock (Camunda 7
         `ExternalTaskEntity.produceHistoricExternalTaskDeletedEvent`). Leases are in the store alone, so the core cannot."""
+        if not any(type(event) is ExternalTaskDeleted for run in unit.runs.values() for event in run.events):
+            return
         places = {
             event.external_task: (run.events, at)
             for run in unit.runs.values()
@@ -334,7 +344,18 @@ class Executor:
             events[at] = msgspec.structs.replace(events[at], worker=row["worker_id"])
 
     async def _pause(self, unit: Unit, question: Pause) -> None:
-        await asyncio.sleep(0)
+        if any(len(run.events) >= PART_EVENTS for run in unit.runs.values()):
+            await self._take_parts(unit)
+        await asyncio.sleep(PAUSE_S if self._committer.waiting else 0)
+
+    async def _take_parts(self, unit: Unit) -> None:
+        """A long unit does not hold what has happened as objects: it is packed while the unit goes on."""
+        await self._name_workers(unit)
+        parts = self._parts.setdefault(unit, Parts())
+        for run in unit.runs.values():
+            if len(run.events) >= PART_EVENTS:
+                check_events(run.events, self._settings.payload_bytes_max)
+                parts.add(run.take_part())
 
     async def _load_definition(self, unit: Unit, question: LoadDefinition) -> Definition:
         return await self._definitions.load(question.id)
@@ -376,11 +397,17 @@ class Executor:
         events = unit.outcome()
         ticket = Ticket(epoch)
         ticket.events = events
+        parts = self._parts.get(unit)
+        if parts is not None:
+            ticket.parts, ticket.seen = parts.packed, parts.seen
         notify: dict[str, None] = {}
         states: list[tuple[Instance, bytes | None, dict[int, bytes | None]]] = []
         for happened in events:
             run = unit.runs[happened.instance]
-            rows = ready_rows(happened, run.instance, run.definition)
+            if parts is None:
+                rows = ready_rows(happened, run.instance, run.definition)
+            else:
+                rows = parts.ready_rows(happened, run.instance, run.definition)
             if rows:
                 overrides = self._definitions.job_overrides(run.instance.definition)
                 if overrides:
@@ -409,7 +436,7 @@ class Executor:
         if type(command) is c.FailExternalTask:
             ticket.retries = [
                 (event.topic or "", event.retry_at_ms if event.retry_at_ms is not None else unit.now_ms)
-                for happened in events
+                for happened in (*ticket.seen, *events)
                 for event in happened.events
                 if type(event) is ExternalTaskFailed
             ]
@@ -447,7 +474,7 @@ class Executor:
     def _restore(self, unit: Unit, hots: dict[str, Hot]) -> None:
         """Forgets what the unit did: the states that it changed are decoded again when they are needed."""
         for id, hot in hots.items():
-            if unit.runs[id].events:
+            if unit.runs[id].events or unit.runs[id].logged:
                 hot.instance = None
 
     async def _check_again(self, rests_on: "_RestsOn") -> None:

@@ -91,8 +91,9 @@ class MemoryStore:
         position = 0
         if batch.log is not None:
             entries = self._log[batch.stream]
-            position = len(entries) + 1
-            entries.append(LogEntry(batch.stream, position, LOG_FORMAT, bytes(batch.log), batch.at_ms))
+            for log in (*batch.parts, batch.log):
+                position = len(entries) + 1
+                entries.append(LogEntry(batch.stream, position, LOG_FORMAT, bytes(log), batch.at_ms))
         for apply in changes:
             apply()
         self._inbox.forget(batch.at_ms)

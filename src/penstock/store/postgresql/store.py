@@ -850,11 +850,18 @@ class _BatchStatement:
         if self.owner is None:
             return
         stream = self._value(batch.stream, "text")
-        added = 0 if batch.log is None else 1
+        added = 0 if batch.log is None else 1 + len(batch.parts)
         self.parts.append(
             f"head AS (UPDATE stream_head SET position = position + {added}"
             f" WHERE stream = {stream} AND owner = {self._value(self.owner, 'bigint')} RETURNING position)"
         )
+        if batch.parts:
+            self.parts.append(
+                "logged_parts AS (INSERT INTO event_log (stream, position, format, at_ms, payload)"
+                f" SELECT {stream}, position - {len(batch.parts) + 1} + p.number, {sql.LOG_FORMAT},"
+                f" {self._value(batch.at_ms, 'bigint')}, p.payload FROM head,"
+                f" unnest({self._array(list(batch.parts), 'bytea')}) WITH ORDINALITY AS p(payload, number))"
+            )
         if batch.log is not None:
             self.parts.append(
                 "logged AS (INSERT INTO event_log (stream, position, format, at_ms, payload)"

@@ -370,7 +370,7 @@ class SqliteStore:
         owner = self._owned.get(batch.stream)
         if owner is None and batch.log is None:
             return 0
-        added = 0 if batch.log is None else 1
+        added = 0 if batch.log is None else 1 + len(batch.parts)
         found = _all(
             connection,
             "UPDATE stream_head SET position = position + ? WHERE stream = ? AND owner = ? RETURNING position",
@@ -381,9 +381,12 @@ class SqliteStore:
         if batch.log is None:
             return 0
         position: int = found[0][0]
-        connection.execute(
+        connection.executemany(
             "INSERT INTO event_log (stream, position, format, at_ms, payload) VALUES (?, ?, ?, ?, ?)",
-            (batch.stream, position, sql.LOG_FORMAT, batch.at_ms, batch.log),
+            [
+                (batch.stream, at, sql.LOG_FORMAT, batch.at_ms, log)
+                for at, log in enumerate((*batch.parts, batch.log), position - len(batch.parts))
+            ],
         )
         return position
 
