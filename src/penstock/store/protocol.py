@@ -305,7 +305,8 @@ class Store(Protocol):
 
     async def lease_jobs(self, owner: str, until_ms: int, limit: int, now_ms: int) -> list[Row]:
         """Leases due jobs (due_ms null or reached, retries over 0, not suspended, no unexpired lease): highest priority
-        first, then oldest due. Of exclusive jobs of one process instance at most one is leased at any time."""
+        first, then oldest due. Of exclusive jobs of one process instance at most one is leased at any time. A store need not
+        look behind many that cannot be leased each time, but a tenth of a second later."""
         ...
 
     async def release_jobs(self, owner: str, jobs: Sequence[str]) -> None:
