@@ -194,6 +194,12 @@ def many(activity: str, count: int, *, sequential: bool = False, inside: str = "
     )
 
 
+def over_collection(count: int) -> str:
+    """A sequential multi-instance activity over a variable that is as long."""
+    made = many(EXTERNAL, 0, sequential=True, inside='camunda:collection="all" camunda:elementVariable="one"')
+    return made.replace("<loopCardinality>0</loopCardinality>", "")
+
+
 def inside_attributes(inside: str) -> str:
     """Attributes of the loop characteristics."""
     return f" {inside}" if inside else ""
@@ -241,6 +247,7 @@ Drive = Callable[[Stage, str], Awaitable[int]]
 SCENES: dict[str, tuple[Callable[[int], str], Drive]] = {
     "parallel external tasks": (lambda n: many(EXTERNAL, n), Stage.complete_external),
     "sequential external tasks": (lambda n: many(EXTERNAL, n, sequential=True), Stage.complete_external),
+    "sequential over a collection": (over_collection, Stage.complete_external),
     "parallel user tasks": (lambda n: many(USER, n), Stage.complete_user),
     "sequential user tasks": (lambda n: many(USER, n, sequential=True), Stage.complete_user),
     "parallel sub-processes": (lambda n: many(SUB_PROCESS, n), Stage.complete_external),

@@ -5,6 +5,7 @@ children, a thousand tokens and loops of a hundred thousand rounds, on every sto
 """
 
 import asyncio
+import json
 import os
 import time
 from collections.abc import AsyncIterator, Callable
@@ -55,6 +56,11 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Opened:
     return open_
 
 
+def _elements(count: int) -> TypedValue:
+    texts = [f"element {number} of {count}".ljust(200) for number in range(count)]
+    return TypedValue("Object", json.dumps(texts), {"serializationDataFormat": "application/json"})
+
+
 def sizes(name: str) -> tuple[int, int]:
     if not FULL:
         return 25, 100
@@ -71,7 +77,7 @@ async def test_a_step_costs_the_same_in_a_larger_instance(name: str, opened: Ope
         if not FULL and name not in SHORT[stage.store.name]:
             pytest.skip(f"on {stage.store.name} in `make scale`")
         for size in sizes(name):
-            instance = await stage.start(model(size), i=TypedValue("Integer", 0))
+            instance = await stage.start(model(size), i=TypedValue("Integer", 0), all=_elements(size))
             found.append(await stage.work(lambda id=instance: drive(stage, id), calls=not FULL))
             assert await stage.is_over(instance)
     small, large = found
