@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from runtime_models import EXTERNAL, MakeNode, deployed_id, fetch
+from runtime_models import EXTERNAL, MakeNode, deployed_id, fetch, until
 
 from penstock.base.clock import VirtualClock
 from penstock.cli.checks.consistency import _apply_next
@@ -160,3 +160,32 @@ async def test_an_endless_loop_is_an_error(make_node: MakeNode, store: Store, mo
     monkeypatch.setattr("penstock.engine.unit.EVENTS_MAX", 100)
     with pytest.raises(Exception, match="more than 100 events"):
         await run_loop(node)
+
+
+async def test_who_reads_during_a_long_unit_sees_what_was_before_it(node: Node) -> None:
+    body = LOOP.replace('sourceRef="start" targetRef="count"', 'sourceRef="start" targetRef="first"') + (
+        '<serviceTask id="first" camunda:type="external" camunda:topic="t"/>'
+        '<sequenceFlow id="f0" sourceRef="first" targetRef="count"/>'
+    )
+    definition = await deployed_id(node, body)
+    instance = await node.execute(
+        c.StartInstance(definition=definition, variables={"i": TypedValue("Integer", 0), "long": LONG})
+    )
+    (task,) = await node.fetch_and_lock(fetch(), wait_ms=None)
+    command = c.CompleteExternalTask(instance=instance, external_task=task["id"], worker="w")
+    unit = asyncio.create_task(node.execute(command))
+    seen = []
+    await until(lambda: bool(node._executor._parts) or unit.done())
+    while node._executor._parts:
+        state = (await node.instances([instance]))[instance]
+        seen.append((state.executions[instance].variables["i"].value.value, state.revision))
+        await asyncio.sleep(0)
+    await unit
+    assert set(seen) == {(0, 1)}
+    state = await node.committed(instance)
+    assert state is not None
+    assert state.executions[instance].variables["i"].value.value == ROUNDS
+
+
+LONG = TypedValue("String", "x" * 5_000)
+"""An instance with this is stored in chunks."""

@@ -244,14 +244,11 @@ class Executor:
             await self._name_workers(unit)
             ticket = self._ticket(request, unit, hots, epoch, result)
         except PenstockError:
-            self._restore(unit, hots)
             await self._check_again(rests_on)
-            raise
-        except BaseException:
-            self._restore(unit, hots)
             raise
         finally:
             self._parts.pop(unit, None)
+            self._hand_back(unit, hots)
         return ticket, result
 
     # ------------------------------------------------------------------------------------------ driving the core
@@ -310,6 +307,8 @@ class Executor:
                 if hot.dropped:
                     raise StepAgain
         hots[id] = hot
+        # It is the unit's alone until that is over: whoever reads meanwhile gets what was there before.
+        hot.instance = None
         unit.adopt(state, definition, large=bool(hot.chunks))
         return state
 
@@ -471,11 +470,14 @@ class Executor:
 
     # ------------------------------------------------------------------------------------------ when a unit is dropped
 
-    def _restore(self, unit: Unit, hots: dict[str, Hot]) -> None:
-        """Forgets what the unit did: the states that it changed are decoded again when they are needed."""
+    @staticmethod
+    def _hand_back(unit: Unit, hots: dict[str, Hot]) -> None:
+        """States that the unit has not changed are there again. Those that a dropped unit has changed are forgotten, and
+        decoded again when they are needed."""
         for id, hot in hots.items():
-            if unit.runs[id].events or unit.runs[id].logged:
-                hot.instance = None
+            run = unit.runs.get(id)
+            if hot.instance is None and hot.head is not None and run is not None and not (run.events or run.logged):
+                hot.instance = run.instance
 
     async def _check_again(self, rests_on: "_RestsOn") -> None:
         """Before a refusal is told: raises StepAgain when the state it rests on was not committed after all, or has moved
