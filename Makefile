@@ -12,7 +12,7 @@ WORKERS := examples/order/workers-js
 JAVA := examples/order/workers-java
 COCKPIT := src/penstock/api/cockpit/static/.built-from
 
-.PHONY: help up worker cockpit test check format docs conformance tck chaos bench fuzz clean
+.PHONY: help up worker cockpit test check format docs conformance tck chaos bench fuzz scale clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -66,6 +66,10 @@ bench: $(VENV)/.tests ## W1 and W2 on SQLite and on PostgreSQL
 fuzz: $(VENV)/.tests ## other random processes than `make test`, ten times as many; EXAMPLES=n, SEED=n, CASE=FILE repeats one
 	PENSTOCK_FUZZ_EXAMPLES=$(EXAMPLES) PENSTOCK_FUZZ_SEED=$(SEED) PENSTOCK_FUZZ_CASE=$(CASE) \
 		$(VENV)/bin/pytest tests/properties/test_random_processes.py --timeout 0
+
+scale: $(VENV)/.tests ## ten thousand children, a thousand tokens, a hundred thousand rounds, on every store; an hour
+	@sh tools/postgres.sh
+	PENSTOCK_SCALE=full $(VENV)/bin/pytest tests/scale -s --timeout 0
 
 clean: ## removes what the other commands have made, the database of `make up` too
 	rm -rf $(VENV) .penstock $(WORKERS)/node_modules $(JAVA)/target cockpit/node_modules src/penstock/api/cockpit/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

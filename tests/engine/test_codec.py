@@ -1,5 +1,8 @@
 """Packing instances: whole when small, in chunks when large; only what was touched is written again."""
 
+from typing import get_args
+
+import msgspec
 import pytest
 
 from bpmn.scenario import Scenario, model, typed
@@ -7,7 +10,10 @@ from penstock.base.clock import VirtualClock
 from penstock.base.ids import UuidSource
 from penstock.engine import codec
 from penstock.engine import commands as c
-from penstock.engine.apply import replay
+from penstock.engine import events as ev
+from penstock.engine.apply import APPLIERS, apply, replay
+from penstock.engine.touched import READERS, Touched
+from penstock.expr.values import from_native
 
 WIDE = 200
 
@@ -101,3 +107,81 @@ def test_an_operation_on_one_job_changes_one_chunk() -> None:
 
 def test_replay_of_a_large_instance_packs_to_the_same_bytes(wide: Scenario) -> None:
     assert codec.encode(replay(wide.engine.history[wide.id])) == codec.encode(wide.state)
+
+
+# ------------------------------------------------------------------------------------------ what was touched
+
+HEAD_ONLY = {ev.BusinessKeySet, ev.TraceCarried}
+"""Events that change nothing but the head, which is written each time."""
+
+
+def test_every_event_that_changes_state_says_what_it_touches() -> None:
+    assert READERS.keys() == set(get_args(ev.AnyEvent))
+    assert {kind for kind, read in READERS.items() if read is None} & APPLIERS.keys() == HEAD_ONLY
+
+
+def _changed(s: Scenario, *events: ev.AnyEvent) -> dict[int, bytes | None]:
+    """The chunks that are written after these events; checked against packing everything."""
+    state = s.state
+    before = codec.encode_in_chunks(state)[1]
+    touched = Touched()
+    for event in events:
+        touched.note(state, event)
+        apply(state, event, 0)
+    changed = codec.encode_changed(state, before, touched)
+    assert changed is not None
+    head, chunks = codec.encode_in_chunks(state)
+    merged = {**before, **changed[1]}
+    assert {n: chunk for n, chunk in merged.items() if chunk is not None} == chunks
+    assert changed[0] == head
+    return changed[1]
+
+
+def test_what_has_no_command_in_other_tests_is_touched_too() -> None:
+    s = _wide()
+    task = next(iter(s.state.external_tasks))
+    x = s.state.external_tasks[task].execution
+    assert len(_changed(s, ev.ExternalTaskRetriesSet(task, 7))) == 1
+    assert len(_changed(s, ev.ExternalTaskPrioritySet(task, 8))) == 1
+    assert len(_changed(s, ev.ExternalTaskMigrated(task, "elsewhere"))) == 1
+    assert len(_changed(s, ev.PathPlaced(x, "work", None, "j"))) == 1
+    assert len(_changed(s, ev.ActivityUpdated("a", called_instance="c", execution=x))) == 1
+    assert len(_changed(s, ev.JobMigrated(next(iter(s.state.jobs)), "elsewhere"))) == 1
+    assert not _changed(s, ev.BusinessKeySet("key"))
+
+
+def test_a_long_value_is_written_when_it_changes_and_not_with_what_lies_beside_it() -> None:
+    s = Scenario(model('<startEvent id="start"/><userTask id="task"/>', flows="start task"))
+    s.start(long="y" * 100_000, short=1)
+    top = s.state.executions[s.id]
+    long, short = top.variables["long"].id, top.variables["short"].id
+
+    def put(id: str, name: str, value: object, revision: int) -> dict[int, bytes | None]:
+        return _changed(s, ev.VariableSet(id, s.id, name, from_native(value), revision, None))
+
+    assert sum(len(chunk or b"") for chunk in put(short, "short", 2, 1).values()) < 1_000
+    assert sum(len(chunk or b"") for chunk in put(long, "long", "z" * 50_000, 1).values()) > 50_000
+    gone = put(long, "long", "short now", 2)
+    assert None in gone.values()
+    assert None not in put(long, "long", "x" * 2_000, 3).values()
+    assert None in _changed(s, ev.VariableRemoved(long, s.id, "long")).values()
+
+
+def test_the_chunks_of_release_0_1_are_read_and_written_anew(wide: Scenario) -> None:
+    state = codec.decode(*codec.encode(wide.state))
+    for x in state.executions.values():
+        x.place = 0
+    state.places = 0
+    whole = msgspec.structs.replace(
+        state, executions={}, tasks={}, external_tasks={}, jobs={}, subscriptions={}, incidents={}
+    )
+    parts = (state.executions, state.tasks, state.external_tasks, state.jobs, state.subscriptions, state.incidents)
+    old = {1: msgspec.msgpack.encode([list(part.values()) for part in parts])}
+    read = codec.decode(msgspec.msgpack.encode(whole), old)
+    assert {x.id: list(x.children) for x in read.executions.values()} == {
+        x.id: list(x.children) for x in wide.state.executions.values()
+    }
+    touched = Touched()
+    touched.executions[next(iter(read.executions))] = None
+    assert codec.encode_changed(read, {codec._chunk_of(id): old[1] for id in touched.executions}, touched) is None
+    assert codec.decode(*codec.encode(read)) == read

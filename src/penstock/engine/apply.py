@@ -76,12 +76,21 @@ def _business_key_set(i: Instance, v: e.BusinessKeySet, at_ms: int) -> None:
     i.business_key = v.business_key
 
 
+def _hang(i: Instance, child: str, parent: Execution) -> None:
+    """`child` is the last of the children of `parent`."""
+    x = i.executions[child]
+    x.parent = parent.id
+    parent.children[child] = None
+    i.places += 1
+    x.place = i.places
+
+
 def _execution_created(i: Instance, v: e.ExecutionCreated, at_ms: int) -> None:
     i.executions[v.execution] = Execution(
         id=v.execution, parent=v.parent, kind=v.kind, scope_activity=v.activity, scope_started_ms=at_ms
     )
     parent = i.executions[v.parent]
-    parent.children[v.execution] = None
+    _hang(i, v.execution, parent)
     if v.kind is ExecutionKind.SCOPE:
         # The path goes into the scope; it stands nowhere until the scope ends.
         parent.phase, parent.activity, parent.flow = Phase.IDLE, None, None
@@ -91,8 +100,7 @@ def _execution_moved(i: Instance, v: e.ExecutionMoved, at_ms: int) -> None:
     x = i.executions[v.execution]
     if x.parent is not None:
         del i.executions[x.parent].children[x.id]
-    x.parent = v.parent
-    i.executions[v.parent].children[x.id] = None
+    _hang(i, x.id, i.executions[v.parent])
 
 
 def _execution_folded(i: Instance, v: e.ExecutionFolded, at_ms: int) -> None:
@@ -100,8 +108,7 @@ def _execution_folded(i: Instance, v: e.ExecutionFolded, at_ms: int) -> None:
     del scope.children[path.id]
     _stand(scope, path)
     for child in path.children:
-        i.executions[child].parent = scope.id
-        scope.children[child] = None
+        _hang(i, child, scope)
     scope.variables.update(path.variables)
     _take_waits(i, scope, path, activity=None)
     for subscription in path.subscriptions:
@@ -113,7 +120,7 @@ def _execution_expanded(i: Instance, v: e.ExecutionExpanded, at_ms: int) -> None
     scope = i.executions[v.scope]
     path = Execution(id=v.execution, parent=scope.id, kind=ExecutionKind.PATH, scope_started_ms=at_ms)
     i.executions[path.id] = path
-    scope.children[path.id] = None
+    _hang(i, path.id, scope)
     _stand(path, scope)
     _take_waits(i, path, scope, activity=scope.activity)
     scope.phase, scope.activity, scope.activity_instance = Phase.IDLE, None, None
@@ -171,7 +178,7 @@ def _execution_kept(i: Instance, v: e.ExecutionKept, at_ms: int) -> None:
         variables={name: Variable(id, value) for id, name, value in v.variables},
     )
     i.executions[x.id] = x
-    i.executions[v.parent].children[x.id] = None
+    _hang(i, x.id, i.executions[v.parent])
 
 
 def _execution_revived(i: Instance, v: e.ExecutionRevived, at_ms: int) -> None:
@@ -201,8 +208,7 @@ def _hand_over(i: Instance, to: Execution, source: Execution, v: e.PathDetached 
     _stand(to, source)
     for child in v.children:
         del source.children[child]
-        i.executions[child].parent = to.id
-        to.children[child] = None
+        _hang(i, child, to)
     moving = set(v.variables)
     for name in [name for name, found in source.variables.items() if found.id in moving]:
         to.variables[name] = source.variables.pop(name)

@@ -35,11 +35,10 @@ def cancel(run: Run, x: Execution, reason: str | None) -> Steps:
 def clear(run: Run, x: Execution, reason: str | None) -> Steps:
     """Cancels everything below `x` and the activity in which its own path is (not the scope that `x` owns)."""
     executions = run.instance.executions
-    while True:
-        child = next((c for id in x.children if (c := executions[id]).kind is not ExecutionKind.KEPT), None)
-        if child is None:
-            break
-        yield from cancel(run, child, reason)
+    while children := tree.live_children(run, x):
+        for child in children:
+            if executions.get(child.id) is child and child.parent == x.id:
+                yield from cancel(run, child, reason)
     if x.activity_instance is not None and x.activity_instance != x.scope_instance:
         called = x.called
         yield from _cancel_activity(run, x, reason)

@@ -185,7 +185,7 @@ def _compensated(run: Run, x: Execution) -> None:
     """What was compensated by `x` is; when it was the last, the thrower goes on."""
     thrower = run.parent(x)
     tree.remove(run, x)
-    if tree.live_children(run, thrower):
+    if tree.has_live_children(run, thrower):
         return
     a = run.activity_by_id(thrower.scope_activity)
     if tree.throws_compensation(a):

@@ -10,6 +10,7 @@ Moments are milliseconds since the epoch. All events of one unit and instance sh
 Activity instance ids are Camunda's: `activityId:uuid`; the process instance's own activity instance is its id.
 """
 
+import zlib
 from enum import StrEnum
 from typing import Any
 
@@ -896,6 +897,12 @@ class InstanceEvents(msgspec.Struct, frozen=True, array_like=True, omit_defaults
     deployment_purged: bool = False
     suspended: bool = False
     """Whether the instance is suspended afterwards: what a unit makes in a suspended instance is suspended too."""
+    first: int = 0
+    """Number of the first event within the unit: a long unit is logged in parts, which have one revision."""
+    operation: str | None = None
+    """The operation (id) that an earlier part of the unit has logged."""
+    goes_on: bool = False
+    """Whether another part of the unit follows."""
 
 
 class LogRow(msgspec.Struct, frozen=True, array_like=True, omit_defaults=True):
@@ -915,6 +922,20 @@ def pack(row: LogRow) -> bytes:
     return _encoder.encode(row)
 
 
+_COMPRESSED = b"\x78"
+"""How data of zlib begins; packed rows never do."""
+
+
+def pack_part(row: LogRow) -> bytes:
+    """The stored form of a row with a part of a long unit: such rows hold little that is not in them many times."""
+    return zlib.compress(_encoder.encode(row), 1)
+
+
+def is_part(data: bytes) -> bool:
+    """Whether `pack_part` wrote this."""
+    return data.startswith(_COMPRESSED)
+
+
 def unpack(data: bytes) -> LogRow:
-    """Reads what `pack` wrote, in this or any earlier release. Raises msgspec.DecodeError."""
-    return _decoder.decode(data)
+    """Reads what `pack` or `pack_part` wrote, in this or any earlier release. Raises msgspec.DecodeError or zlib.error."""
+    return _decoder.decode(zlib.decompress(data) if is_part(data) else data)

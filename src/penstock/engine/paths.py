@@ -8,6 +8,7 @@ scope → (asyncAfter?) take.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, islice
 
 from penstock.base.errors import Failure, NoFlowTaken
 from penstock.engine import tree
@@ -280,6 +281,24 @@ def _take_all(run: Run, path: Execution, flows: Sequence[FlowOut]) -> None:
         if run.definition.inclusive:
             run.emit(PathPlaced(at.id, flow.source.id, flow.id, Phase.IDLE))
         run.push(take, at, flow)
+
+
+def enough_have_arrived(run: Run, x: Execution, a: Activity) -> bool:
+    """Whether as many paths of the scope of `x` as the gateway `a` has incoming flows have arrived at it.
+
+    Looks from both ends and stops when too many are on their way: where paths come in some order, it looks at few."""
+    if x.kind is not ExecutionKind.PATH:
+        return a.incoming <= 1
+    executions, children = run.instance.executions, run.parent(x).children
+    may_miss = len(children) - a.incoming
+    both_ends = chain.from_iterable(zip(children, reversed(children), strict=True))
+    for id in islice(both_ends, len(children)):
+        s = executions[id]
+        if s.phase is not Phase.JOINING or s.activity != a.id:
+            may_miss -= 1
+            if may_miss < 0:
+                return False
+    return may_miss >= 0
 
 
 def waiting_at(run: Run, x: Execution, a: Activity) -> list[Execution]:

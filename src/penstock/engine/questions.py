@@ -15,7 +15,7 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pause(Question, frozen=True, kw_only=True):
-    """The unit has made 1,000 transitions: let others run. Answer: None."""
+    """The unit has made `unit.PAUSE_EVERY` transitions: let others run. Answer: None."""
 
 
 class FindDefinition(Question, frozen=True, kw_only=True):

@@ -68,6 +68,8 @@ class Execution(msgspec.Struct, array_like=True, omit_defaults=True):
     jobs: dict[str, None] = {}
     subscriptions: dict[str, None] = {}
     incidents: dict[str, None] = {}
+    place: int = 0
+    """Orders it among the children of its parent: `children` of a large instance is made from this."""
 
 
 class Task(msgspec.Struct, array_like=True, omit_defaults=True):
@@ -172,3 +174,5 @@ class Instance(msgspec.Struct, array_like=True, omit_defaults=True):
     incidents: dict[str, Incident] = {}
     trace: str | None = None
     """`traceparent` of the last traced unit that changed it."""
+    places: int = 0
+    """The last `place` that was given to an execution."""

@@ -35,6 +35,12 @@ def live_children(run: Run, scope: Execution) -> list[Execution]:
     return [child for id in scope.children if (child := executions[id]).kind is not ExecutionKind.KEPT]
 
 
+def has_live_children(run: Run, scope: Execution) -> bool:
+    """Whether there are any."""
+    executions = run.instance.executions
+    return any(executions[id].kind is not ExecutionKind.KEPT for id in scope.children)
+
+
 def scope_of(run: Run, x: Execution) -> Execution:
     """The execution whose scope `x` runs in: its parent for a concurrent path, else itself."""
     return run.parent(x) if x.kind is ExecutionKind.PATH else x
@@ -110,13 +116,15 @@ def expand(run: Run, scope: Execution) -> Execution:
 def concurrent_path(run: Run, scope: Execution) -> Execution:
     """A new concurrent path in `scope`; a path that was alone there becomes concurrent (Camunda 7
     `PvmExecutionImpl.createConcurrentExecution`)."""
-    children = live_children(run, scope)
-    if not children:
+    executions = run.instance.executions
+    live = (child for id in scope.children if (child := executions[id]).kind is not ExecutionKind.KEPT)
+    first, second = next(live, None), next(live, None)
+    if first is None:
         if not stays(run, scope):
             expand(run, scope)
-    elif len(children) == 1 and children[0].kind is ExecutionKind.SCOPE:
+    elif second is None and first.kind is ExecutionKind.SCOPE:
         path = add_path(run, scope)
-        run.emit(ExecutionMoved(children[0].id, path.id))
+        run.emit(ExecutionMoved(first.id, path.id))
     return add_path(run, scope)
 
 

@@ -20,11 +20,13 @@ from penstock.engine.events import (
     InstanceEvents,
     InstanceStarted,
     InstanceState,
+    OperationLogged,
     TraceCarried,
     VariableSet,
 )
 from penstock.engine.questions import Pause
 from penstock.engine.state import Execution, Instance
+from penstock.engine.touched import Touched
 from penstock.engine.trace import locate
 from penstock.expr.host import HostObject
 
@@ -46,8 +48,11 @@ def operation(function: _F) -> _F:
 Change = tuple["Run", Execution, str, str]
 """A variable that has changed: (instance, scope, name, create | update | delete)."""
 
-PAUSE_EVERY = 1_000
-"""Transitions after which a unit lets others run."""
+PAUSE_EVERY = 100
+"""Transitions after which a unit lets others run: a few milliseconds of work."""
+
+EVENTS_MAX = 2**20
+"""Most events of one unit: the views number them within it."""
 
 
 class Unit:
@@ -85,11 +90,16 @@ class Unit:
         """Variables that have changed since the last operation, where conditional events may be waiting for them."""
         self._stack: list[tuple[Operation, Run, Execution | None, tuple[Any, ...]]] = []
 
-    def adopt(self, instance: Instance, definition: Definition | None) -> Run:
-        """Makes a live instance (or a new one) part of this unit."""
+    def adopt(self, instance: Instance, definition: Definition | None, *, large: bool = False) -> Run:
+        """Makes a live instance (or a new one) part of this unit. `large`: it is stored in chunks, so what is touched
+        is noted."""
         run = self.runs.get(instance.id)
         if run is None:
-            kind = Run if self.trace is None else TracedRun
+            kind: type[Run]
+            if large:
+                kind = LargeRun if self.trace is None else TracedLargeRun
+            else:
+                kind = Run if self.trace is None else TracedRun
             run = self.runs[instance.id] = kind(self, instance, definition)
         return run
 
@@ -99,20 +109,9 @@ class Unit:
         for run in self.runs.values():
             if run.transient:
                 run.forget_transient()
-            if run.events:
+            if run.events or run.logged:
+                found.append(run.happened())
                 run.instance.revision += 1
-                found.append(
-                    InstanceEvents(
-                        instance=run.instance.id,
-                        root=run.instance.root,
-                        revision=run.instance.revision,
-                        at_ms=self.now_ms,
-                        definition=run.instance.definition,
-                        events=run.events,
-                        tenant=run.instance.tenant,
-                        suspended=run.instance.suspended,
-                    )
-                )
         return found
 
     def push(self, operation: Operation | str, run: Run, x: Execution | None, *args: Any) -> None:
@@ -180,6 +179,8 @@ class Run:
         "depth",
         "events",
         "instance",
+        "logged",
+        "operation",
         "replaced",
         "skip_io_mappings",
         "skip_listeners",
@@ -193,6 +194,11 @@ class Run:
         self.instance = instance
         self._definition(definition)
         self.events: list[AnyEvent] = []
+        """What has happened since the last part was taken out."""
+        self.logged = 0
+        """How many events were taken out of a long unit, in parts (`take_part`)."""
+        self.operation: str | None = None
+        """The operation that an earlier part has logged."""
         self.replaced: dict[str, Execution] = {}
         """Paths that were folded into their scope, or expanded out of it, while operations were still to be done."""
         self.depth = 0
@@ -217,9 +223,46 @@ class Run:
             self.transient = True
         apply(self.instance, event, self.unit.now_ms)
 
+    def happened(self, *, goes_on: bool = False) -> InstanceEvents:
+        """What has happened since the last part, as it is logged."""
+        i = self.instance
+        return InstanceEvents(
+            instance=i.id,
+            root=i.root,
+            revision=i.revision + 1,
+            at_ms=self.unit.now_ms,
+            definition=i.definition,
+            events=self.events,
+            tenant=i.tenant,
+            suspended=i.suspended,
+            first=self.logged,
+            operation=self.operation,
+            goes_on=goes_on,
+        )
+
+    def take_part(self) -> InstanceEvents:
+        """Takes what has happened so far out of a unit that is still under way. Raises BoundExceeded."""
+        if self.transient:
+            self._forget_transient_events()
+        part = self.happened(goes_on=True)
+        self.logged += len(self.events)
+        if self.logged > EVENTS_MAX:
+            raise BoundExceeded(
+                f"The unit of work made more than {EVENTS_MAX} events without reaching a wait state: is there a loop without"
+                " a wait?",
+                instance=self.instance.id,
+            )
+        logged = [event.operation for event in self.events if type(event) is OperationLogged]
+        self.operation = logged[-1] if logged else self.operation
+        self.events = []
+        return part
+
+    def _forget_transient_events(self) -> None:
+        self.events = [e for e in self.events if not (isinstance(e, VariableSet) and e.value.transient)]
+
     def forget_transient(self) -> None:
         """Takes transient variables out of the state and of what is logged."""
-        self.events = [e for e in self.events if not (isinstance(e, VariableSet) and e.value.transient)]
+        self._forget_transient_events()
         scopes = [x.variables for x in self.instance.executions.values()]
         for variables in (*scopes, *(task.variables for task in self.instance.tasks.values())):
             for name in [name for name, found in variables.items() if found.value.transient]:
@@ -278,6 +321,21 @@ class Run:
             raise EntitySuspended(f"ENGINE-03043 Execution with id '{self.instance.id}' is suspended.")
 
 
+class LargeRun(Run):
+    """A run of an instance that is stored in chunks."""
+
+    __slots__ = ("touched",)
+
+    def __init__(self, unit: Unit, instance: Instance, definition: Definition | None) -> None:
+        super().__init__(unit, instance, definition)
+        self.touched = Touched()
+
+    def emit(self, event: AnyEvent) -> None:
+        """See `Run.emit`."""
+        self.touched.note(self.instance, event)
+        super().emit(event)
+
+
 class TracedRun(Run):
     """A run of a traced unit: the instance carries the unit's span from its first change on."""
 
@@ -285,7 +343,7 @@ class TracedRun(Run):
 
     def emit(self, event: AnyEvent) -> None:
         """See `Run.emit`."""
-        first = not self.events
+        first = not self.events and not self.logged
         starts = type(event) is InstanceStarted
         if first and not starts:
             self._carry()
@@ -296,3 +354,9 @@ class TracedRun(Run):
     def _carry(self) -> None:
         assert self.unit.trace is not None
         super().emit(TraceCarried(self.unit.trace))
+
+
+class TracedLargeRun(TracedRun, LargeRun):
+    """Both."""
+
+    __slots__ = ()

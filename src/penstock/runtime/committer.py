@@ -87,14 +87,20 @@ class Ticket:
         "jobs",
         "locks",
         "notify",
+        "parts",
         "retries",
         "rows",
+        "seen",
         "writes",
     )
 
     def __init__(self, epoch: int) -> None:
         self.epoch = epoch
         self.events: Sequence[InstanceEvents] = ()
+        self.parts: Sequence[bytes] = ()
+        """Rows of the log with the parts of a long unit, which come before `events`."""
+        self.seen: Sequence[InstanceEvents] = ()
+        """Of those parts what somebody wants to see after the commit."""
         self.writes: list[Write] = []
         self.rows: list[AnyChange] = []
         self.locks: Sequence[LockCheck] = ()
@@ -249,9 +255,9 @@ class Committer:
             tickets = self._current(tickets)
             if not tickets:
                 return
-            row = _log_row(tickets)
+            parts, row = _log_rows(tickets)
             try:
-                batch = self._batch(tickets, row)
+                batch = self._batch(tickets, parts, row)
                 began_s = perf_counter()
                 answer = await self._store.commit(batch)
                 self._counters.commit_seconds.observe(perf_counter() - began_s)
@@ -269,7 +275,7 @@ class Committer:
                 await self._commit(tickets[half:])
                 return
             if not isinstance(answer, Rejected):
-                self._committed(tickets, answer, row)
+                self._committed(tickets, answer, row if not parts else None)
                 return
             self.rejections += 1
             tickets = self._rejected(tickets, answer)
@@ -284,7 +290,7 @@ class Committer:
             self._drop(tickets, stale)
         return [ticket for ticket in tickets if not ticket.done.done()]
 
-    def _batch(self, tickets: list[Ticket], row: LogRow | None) -> Batch:
+    def _batch(self, tickets: list[Ticket], parts: Sequence[bytes], row: LogRow | None) -> Batch:
         writes: dict[str, list[Write]] = {}
         rows: list[AnyChange] = []
         locks: list[LockCheck] = []
@@ -306,6 +312,7 @@ class Committer:
         return Batch(
             stream=self.stream,
             log=pack(row) if row is not None else None,
+            parts=parts,
             at_ms=self._clock.now_ms(),
             instances=[merged for of_one in writes.values() if (merged := _merged(of_one)) is not None],
             locks=locks,
@@ -426,13 +433,20 @@ class Committer:
         self._pending = []
 
 
-def _log_row(tickets: list[Ticket]) -> LogRow | None:
+def _log_rows(tickets: list[Ticket]) -> tuple[Sequence[bytes], LogRow | None]:
+    """The last row of the log, and those that come before it because long units are among the tickets."""
+    parts: list[bytes] = []
     units: list[InstanceEvents] = []
     deleted: list[str] = []
     for ticket in tickets:
+        if ticket.parts:
+            if units or deleted:
+                parts.append(pack(LogRow(units, deleted)))
+                units, deleted = [], []
+            parts += ticket.parts
         units += ticket.events
         deleted += ticket.deleted
-    return LogRow(units, deleted) if units or deleted else None
+    return parts, LogRow(units, deleted) if units or deleted else None
 
 
 def _merged(writes: list[Write]) -> InstanceWrite | None:

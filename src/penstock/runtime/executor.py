@@ -31,7 +31,7 @@ from penstock.base.errors import (
 from penstock.base.ids import Ids
 from penstock.dmn.camunda.deployed import DeployedDecision
 from penstock.engine import commands as c
-from penstock.engine.codec import encode
+from penstock.engine.codec import HEAD_BYTES_MAX, encode, encode_changed
 from penstock.engine.definition import Definition
 from penstock.engine.events import ExternalTaskDeleted, ExternalTaskFailed, InstanceEvents
 from penstock.engine.questions import (
@@ -48,13 +48,14 @@ from penstock.engine.questions import (
 )
 from penstock.engine.state import Instance
 from penstock.engine.step import step
-from penstock.engine.unit import Unit
+from penstock.engine.unit import LargeRun, Run, Unit
 from penstock.expr import juel
 from penstock.expr.script import Script, ScriptResult, ScriptScope
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket, Write
 from penstock.runtime.definitions import Definitions, JobOverride
 from penstock.runtime.delegates import Delegates
 from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
+from penstock.runtime.parts import PART_EVENTS, Parts
 from penstock.runtime.payload import check_command, check_events, clean
 from penstock.runtime.protocol import Outgoing, Settings
 from penstock.runtime.ready import EXTERNAL_TASK, JOB, announced, ready_rows
@@ -68,6 +69,10 @@ logger = logging.getLogger(__name__)
 
 ATTEMPTS_MAX = 100
 """How often one unit is stepped again because of others before its caller is told to come back later."""
+
+PAUSE_S = 0.002
+"""How long a long unit stands aside while others wait for their commit: a store's thread that needs the interpreter many
+times gets it at once then."""
 
 _UNKNOWN: Any = object()
 
@@ -136,6 +141,8 @@ class Executor:
         self._idle = asyncio.Event()
         self._idle.set()
         self.stepped_again = 0
+        self._parts: dict[Unit, Parts] = {}
+        """What was taken out of the long units that are under way."""
         self._slow: dict[type[Question], Callable[[Unit, Any], Awaitable[Any]]] = {
             Pause: self._pause,
             LoadDefinition: self._load_definition,
@@ -238,16 +245,14 @@ class Executor:
             if isinstance(command, c.InstanceCommand) and command.instance not in unit.runs:
                 raise _gone(command)
             result = await self._drive(unit, step(unit, command), hots, held, rests_on)
-            if any(type(event) is ExternalTaskDeleted for run in unit.runs.values() for event in run.events):
-                await self._name_workers(unit)
+            await self._name_workers(unit)
             ticket = self._ticket(request, unit, hots, epoch, result)
         except PenstockError:
-            self._restore(unit, hots)
             await self._check_again(rests_on)
             raise
-        except BaseException:
-            self._restore(unit, hots)
-            raise
+        finally:
+            self._parts.pop(unit, None)
+            self._hand_back(unit, hots)
         return ticket, result
 
     # ------------------------------------------------------------------------------------------ driving the core
@@ -306,7 +311,9 @@ class Executor:
                 if hot.dropped:
                     raise StepAgain
         hots[id] = hot
-        unit.adopt(state, definition)
+        # It is the unit's alone until that is over: whoever reads meanwhile gets what was there before.
+        hot.instance = None
+        unit.adopt(state, definition, large=bool(hot.chunks))
         return state
 
     async def _load_instance(
@@ -324,6 +331,8 @@ class Executor:
     async def _name_workers(self, unit: Unit) -> None:
         """The log of a canceled external task names the worker that has its lock (Camunda 7
         `ExternalTaskEntity.produceHistoricExternalTaskDeletedEvent`). Leases are in the store alone, so the core cannot."""
+        if not any(type(event) is ExternalTaskDeleted for run in unit.runs.values() for event in run.events):
+            return
         places = {
             event.external_task: (run.events, at)
             for run in unit.runs.values()
@@ -338,7 +347,18 @@ class Executor:
             events[at] = msgspec.structs.replace(events[at], worker=row["worker_id"])
 
     async def _pause(self, unit: Unit, question: Pause) -> None:
-        await asyncio.sleep(0)
+        if any(len(run.events) >= PART_EVENTS for run in unit.runs.values()):
+            await self._take_parts(unit)
+        await asyncio.sleep(PAUSE_S if self._committer.waiting else 0)
+
+    async def _take_parts(self, unit: Unit) -> None:
+        """A long unit does not hold what has happened as objects: it is packed while the unit goes on."""
+        await self._name_workers(unit)
+        parts = self._parts.setdefault(unit, Parts())
+        for run in unit.runs.values():
+            if len(run.events) >= PART_EVENTS:
+                check_events(run.events, self._settings.payload_bytes_max)
+                parts.add(run.take_part())
 
     async def _load_definition(self, unit: Unit, question: LoadDefinition) -> Definition:
         return await self._definitions.load(question.id)
@@ -380,11 +400,17 @@ class Executor:
         events = unit.outcome()
         ticket = Ticket(epoch)
         ticket.events = events
+        parts = self._parts.get(unit)
+        if parts is not None:
+            ticket.parts, ticket.seen = parts.packed, parts.seen
         notify: dict[str, None] = {}
-        states: list[tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]] = []
+        states: list[tuple[Instance, bytes | None, dict[int, bytes | None]]] = []
         for happened in events:
             run = unit.runs[happened.instance]
-            rows = ready_rows(happened, run.instance, run.definition)
+            if parts is None:
+                rows = ready_rows(happened, run.instance, run.definition)
+            else:
+                rows = parts.ready_rows(happened, run.instance, run.definition)
             if rows:
                 overrides = self._definitions.job_overrides(run.instance.definition)
                 if overrides:
@@ -393,19 +419,17 @@ class Executor:
                     rows = self.outgoing.with_requests(rows, run.instance, unit.now_ms)
                 ticket.rows += rows
                 notify.update(dict.fromkeys(announced(rows, run.instance)))
-            states.append(self._packed(run.instance, hots.get(happened.instance)))
+            states.append((run.instance, *self._packed(run, hots.get(happened.instance))))
         ticket.notify = list(notify)
         # From here on nothing can fail: the memory follows.
-        for instance, head, changed, chunks in states:
+        for instance, head, changed in states:
             known = hots.get(instance.id)
             if known is not None:
                 hot = known
             else:
                 hot = Hot(instance.id, instance.root, instance.definition)
             write = Write(hot, hot.revision, instance.revision, head, changed)
-            hot.head, hot.chunks, hot.revision = head, chunks or NO_CHUNKS, instance.revision
-            hot.definition = instance.definition
-            hot.instance = instance if head is not None else None
+            hot.moved_on(instance, head, changed)
             ticket.writes.append(write)
             if head is not None or write.before:
                 self._cache.put(hot)
@@ -417,7 +441,7 @@ class Executor:
         if type(command) is c.FailExternalTask:
             ticket.retries = [
                 (event.topic or "", event.retry_at_ms if event.retry_at_ms is not None else unit.now_ms)
-                for happened in events
+                for happened in (*ticket.seen, *events)
                 for event in happened.events
                 if type(event) is ExternalTaskFailed
             ]
@@ -432,30 +456,34 @@ class Executor:
         return ticket
 
     @staticmethod
-    def _packed(
-        instance: Instance, hot: Hot | None
-    ) -> tuple[Instance, bytes | None, dict[int, bytes | None], dict[int, bytes]]:
-        """(instance, head, changed chunks, all chunks); no head when it is over."""
+    def _packed(run: Run, hot: Hot | None) -> tuple[bytes | None, dict[int, bytes | None]]:
+        """(head, changed chunks); no head when the instance is over."""
+        instance = run.instance
         if instance.ended or (instance.definition is None and not instance.tasks):
-            return instance, None, {}, {}
+            return None, {}
+        before = hot.chunks if hot is not None else NO_CHUNKS
         try:
+            if isinstance(run, LargeRun) and hot is not None and hot.chunks_bytes > HEAD_BYTES_MAX:
+                changed = encode_changed(instance, before, run.touched)
+                if changed is not None:
+                    return changed
             head, chunks = encode(instance)
         except (UnicodeEncodeError, OverflowError, TypeError, ValueError) as error:
             raise Failure(f"The state of process instance {instance.id} cannot be stored: {error}") from error
-        before = hot.chunks if hot is not None else NO_CHUNKS
-        changed: dict[int, bytes | None] = {n: chunk for n, chunk in chunks.items() if before.get(n) != chunk}
-        for number in before:
-            if number not in chunks:
-                changed[number] = None
-        return instance, head, changed, chunks
+        whole: dict[int, bytes | None] = {n: chunk for n, chunk in chunks.items() if before.get(n) != chunk}
+        whole.update((number, None) for number in before if number not in chunks)
+        return head, whole
 
     # ------------------------------------------------------------------------------------------ when a unit is dropped
 
-    def _restore(self, unit: Unit, hots: dict[str, Hot]) -> None:
-        """Forgets what the unit did: the states that it changed are decoded again when they are needed."""
+    @staticmethod
+    def _hand_back(unit: Unit, hots: dict[str, Hot]) -> None:
+        """States that the unit has not changed are there again. Those that a dropped unit has changed are forgotten, and
+        decoded again when they are needed."""
         for id, hot in hots.items():
-            if unit.runs[id].events:
-                hot.instance = None
+            run = unit.runs.get(id)
+            if hot.instance is None and hot.head is not None and run is not None and not (run.events or run.logged):
+                hot.instance = run.instance
 
     async def _check_again(self, rests_on: "_RestsOn") -> None:
         """Before a refusal is told: raises StepAgain when the state it rests on was not committed after all, or has moved

@@ -26,7 +26,19 @@ class Hot:
     `pending`: how many units that changed it wait for their commit. `instance` None: to be decoded from the bytes.
     """
 
-    __slots__ = ("chunks", "definition", "dropped", "head", "id", "instance", "pending", "revision", "root", "shard")
+    __slots__ = (
+        "_chunks",
+        "chunks_bytes",
+        "definition",
+        "dropped",
+        "head",
+        "id",
+        "instance",
+        "pending",
+        "revision",
+        "root",
+        "shard",
+    )
 
     def __init__(self, id: str, root: str, definition: str | None) -> None:
         self.id = id
@@ -34,7 +46,8 @@ class Hot:
         self.shard = shard_of(root)
         self.definition = definition
         self.head: bytes | None = None
-        self.chunks: Mapping[int, bytes] = NO_CHUNKS
+        self._chunks: dict[int, bytes] | None = None
+        self.chunks_bytes = 0
         self.instance: Instance | None = None
         self.revision = 0
         self.pending = 0
@@ -44,8 +57,35 @@ class Hot:
     def of(cls, stored: StoredInstance) -> "Hot":
         """What was just read from the store."""
         hot = cls(stored.id, stored.root, stored.definition)
-        hot.head, hot.chunks, hot.revision = stored.head, stored.chunks, stored.revision
+        hot.head, hot.revision = stored.head, stored.revision
+        if stored.chunks:
+            hot._chunks = dict(stored.chunks)
+            hot.chunks_bytes = sum(map(len, hot._chunks.values()))
         return hot
+
+    @property
+    def chunks(self) -> Mapping[int, bytes]:
+        """The chunks of a large instance, by number."""
+        return NO_CHUNKS if self._chunks is None else self._chunks
+
+    def moved_on(self, instance: Instance, head: bytes | None, changed: Mapping[int, bytes | None]) -> None:
+        """A unit has made `instance` of what was here; `changed`: chunks, None for those that are gone."""
+        self.head, self.revision, self.definition = head, instance.revision, instance.definition
+        self.instance = instance if head is not None else None
+        if head is None:
+            self._chunks, self.chunks_bytes = None, 0
+        elif changed:
+            self._change_chunks(changed)
+
+    def _change_chunks(self, changed: Mapping[int, bytes | None]) -> None:
+        chunks = self._chunks if self._chunks is not None else {}
+        for number, chunk in changed.items():
+            before = chunks.pop(number, None)
+            self.chunks_bytes -= len(before) if before is not None else 0
+            if chunk is not None:
+                chunks[number] = chunk
+                self.chunks_bytes += len(chunk)
+        self._chunks = chunks or None
 
     def state(self) -> Instance | None:
         """The state, decoded when need be; None when the instance has ended."""
@@ -56,15 +96,13 @@ class Hot:
     def snapshot(self) -> Instance:
         """A copy of the state, which nobody changes. The instance has not ended."""
         assert self.head is not None
-        return decode(self.head, dict(self.chunks))
+        return decode(self.head, self.chunks)
 
     @property
     def size_bytes(self) -> int:
         """Roughly what the entry holds in memory."""
         size = len(self.head) if self.head is not None else 0
-        if self.chunks:
-            size += sum(map(len, self.chunks.values()))
-        return _OVERHEAD_BYTES + 4 * size
+        return _OVERHEAD_BYTES + 4 * (size + self.chunks_bytes)
 
 
 class HotCache:

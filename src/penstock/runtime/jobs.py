@@ -22,6 +22,9 @@ SHARED_SLEEP_MAX_S = 2.0
 
 RETRY_S = 1.0
 
+BLOCKED_S = 0.2
+"""How long jobs that are due and not to be had are left alone: the store may not have looked behind them."""
+
 Execute = Callable[[Row], Awaitable[None]]
 """Runs one leased job; takes care of its failure."""
 
@@ -132,7 +135,7 @@ class JobRunner:
             pause_s = min(pause_s, (due_ms - now_ms) / 1000)
         elif due_ms is not None:
             # Due, but not to be had: an exclusive job of its instance runs, here (its end wakes) or on another node.
-            pause_s = min(pause_s, 1.0)
+            pause_s = min(pause_s, BLOCKED_S)
         self._wake_at_ms = now_ms + int(pause_s * 1000)
         try:
             async with asyncio.timeout(pause_s):

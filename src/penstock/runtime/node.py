@@ -351,7 +351,7 @@ class Node:
                 if topic != "jobs":
                     topics[topic[9:]] = None
             if ticket.retries:
-                logs.external_tasks_failed(ticket.events)
+                logs.external_tasks_failed((*ticket.seen, *ticket.events))
             for topic, at_ms in ticket.retries:
                 self._fetching.available_at(topic, at_ms)
             for change in ticket.rows:

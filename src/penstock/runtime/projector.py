@@ -19,7 +19,7 @@ from collections.abc import Mapping
 
 from penstock.base.clock import Clock
 from penstock.base.errors import Conflict, PenstockError, StoreFailed, ViewsBehind
-from penstock.engine.events import LogRow, unpack
+from penstock.engine.events import LogRow, is_part, unpack
 from penstock.store.protocol import AnyChange, LogEntry, Store
 from penstock.views.projection import coalesce, project
 
@@ -35,6 +35,9 @@ SHARED_ROWS_MAX = 64
 
 UNITS_MAX = 2_000
 """Units after which a transaction is closed, even if more rows wait: others want to run, and readers wait."""
+
+PARTS_MAX = 1
+"""Parts of long units in one transaction: commits wait for it on some stores."""
 
 YIELD_EVERY_UNITS = 50
 """Units after which the event loop gets a turn."""
@@ -79,6 +82,8 @@ class Projector:
         self._wake = asyncio.Event()
         self._positions: dict[str, int] = {}
         self._recent: deque[tuple[int, LogRow]] = deque()
+        self._read: deque[LogEntry] = deque()
+        """Rows of one stream that were read and not projected yet, because long units are among them."""
         self._waiting: list[tuple[Mapping[str, int], asyncio.Future[None]]] = []
         self._pausing = asyncio.Lock()
         self._more = False
@@ -112,9 +117,10 @@ class Projector:
 
     def committed(self, position: int, row: LogRow | None) -> None:
         """This node has committed a row of the log."""
-        if row is not None and not self._shared:
-            self._recent.append((position, row))
-            if len(self._recent) > KEPT_ROWS_MAX:
+        if not self._shared:
+            if row is not None:
+                self._recent.append((position, row))
+            if row is None or len(self._recent) > KEPT_ROWS_MAX:
                 self._recent.clear()
         self.wake()
 
@@ -172,6 +178,7 @@ class Projector:
             await self._store.reset_views(PROJECTION)
             self._positions = {}
             self._recent.clear()
+            self._read.clear()
             self.error = None
             self._leads = True
         heads = await self._store.heads()
@@ -249,6 +256,7 @@ class Projector:
         self._leads = self._keeps_lead or not self._shared
         self._still_since_s = None
         self._recent.clear()
+        self._read.clear()
         self._positions = await self._store.view_positions(PROJECTION)
         self._answer()
         return True
@@ -286,11 +294,16 @@ class Projector:
         if recent and recent[0][0] == at + 1:
             rows: list[LogRow] = []
             units = 0
-            while recent and len(rows) < ROWS_MAX and units < UNITS_MAX:
+            while recent and recent[0][0] == at + 1 and len(rows) < ROWS_MAX and units < UNITS_MAX:
                 at, row = recent.popleft()
                 rows.append(row)
                 units += len(row.units)
             return rows, {self._stream: at}, bool(recent)
+        if self._read and self._read[0].position != self._positions.get(self._read[0].stream, 0) + 1:
+            # The transaction with those before was not written.
+            self._read.clear()
+        if self._read:
+            return await self._next_read()
         limit = SHARED_ROWS_MAX if self._shared else ROWS_MAX
         entries = await self._store.read_log(self._positions, limit)
         if self._shared and len(entries) == limit:
@@ -298,6 +311,9 @@ class Projector:
             while len(entries) == limit:
                 limit *= 4
                 entries = await self._store.read_log(self._positions, limit)
+        if any(is_part(entry.payload) for entry in entries) and len({entry.stream for entry in entries}) == 1:
+            self._read.extend(entries)
+            return await self._next_read()
         positions: dict[str, int] = {}
         for entry in entries:
             positions[entry.stream] = max(positions.get(entry.stream, 0), entry.position)
@@ -305,6 +321,15 @@ class Projector:
         if self._shared and len(positions) > 1:
             found = _in_order_of_causes(found)
         return found, positions, len(entries) == limit
+
+    async def _next_read(self) -> tuple[list[LogRow], dict[str, int], bool]:
+        """As `_next`, of the rows that were read before: as many as a transaction may have parts of long units."""
+        entries: list[LogEntry] = []
+        parts = 0
+        while self._read and parts < PARTS_MAX:
+            entries.append(self._read.popleft())
+            parts += is_part(entries[-1].payload)
+        return await self._unpacked(entries), {entries[-1].stream: entries[-1].position}, True
 
     async def _unpacked(self, entries: list[LogEntry]) -> list[LogRow]:
         found: list[LogRow] = []

@@ -52,14 +52,19 @@ class Touched:
 
 def ready_rows(events: e.InstanceEvents, instance: Instance, definition: Definition | None) -> list[AnyChange]:
     """The row changes that follow from one unit's events of one instance; `instance` is its state after the unit."""
-    touched: Touched | None = None
+    touched = note(None, events)
+    return [] if touched is None else changes_of(touched, instance, definition)
+
+
+def note(touched: Touched | None, events: e.InstanceEvents) -> Touched | None:
+    """Takes in one part of a unit after others (`touched`); None as long as there is nothing to note."""
     for event in events.events:
         read = _READERS.get(type(event))
         if read is not None:
             if touched is None:
                 touched = Touched()
             read(touched, event, events)
-    return [] if touched is None else _changes(touched, instance, definition)
+    return touched
 
 
 def announced(rows: Iterable[AnyChange], instance: Instance) -> Iterator[str]:
@@ -77,7 +82,8 @@ def announced(rows: Iterable[AnyChange], instance: Instance) -> Iterator[str]:
             yield f"external:{instance.external_tasks[values['id']].topic}"
 
 
-def _changes(touched: Touched, instance: Instance, definition: Definition | None) -> list[AnyChange]:
+def changes_of(touched: Touched, instance: Instance, definition: Definition | None) -> list[AnyChange]:
+    """The row changes that follow from a whole unit; `instance` is its state after it."""
     shard = shard_of(instance.root)
     _follow_moves(touched, instance)
     changes: list[AnyChange] = [

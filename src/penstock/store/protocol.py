@@ -136,6 +136,8 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """The definitions' epoch that the batch was stepped under; a Conflict when the store has moved on."""
     bump_epoch: bool = False
     """True when the batch changes definitions, deployments or their suspension."""
+    parts: Sequence[bytes] = ()
+    """Rows of the log that come before `log`, which is not None then, at positions of their own."""
     notify: Sequence[str] = ()
     """Topics that got new external tasks (`external:<topic>`), or `jobs`: other nodes wake their waiters. Costs nothing
     while there is no other node."""
@@ -221,7 +223,7 @@ class Store(Protocol):
         ...
 
     async def commit(self, batch: Batch) -> int | Rejected:
-        """Writes the batch, or nothing. Returns the position of the log row (0 when `log` is None)."""
+        """Writes the batch, or nothing. Returns the position of the last log row (0 when `log` is None)."""
         ...
 
     async def load(self, ids: Sequence[str]) -> dict[str, StoredInstance]:
@@ -303,7 +305,8 @@ class Store(Protocol):
 
     async def lease_jobs(self, owner: str, until_ms: int, limit: int, now_ms: int) -> list[Row]:
         """Leases due jobs (due_ms null or reached, retries over 0, not suspended, no unexpired lease): highest priority
-        first, then oldest due. Of exclusive jobs of one process instance at most one is leased at any time."""
+        first, then oldest due. Of exclusive jobs of one process instance at most one is leased at any time. A store need not
+        look behind many that cannot be leased each time, but a tenth of a second later."""
         ...
 
     async def release_jobs(self, owner: str, jobs: Sequence[str]) -> None:

@@ -669,6 +669,8 @@ def check_batch(batch: Batch) -> None:
         raise ValueError("a batch must write each instance once: merge the writes of one instance")
     if len({entry.key for entry in batch.inbox}) != len(batch.inbox):
         raise ValueError("a batch must name each inbox key once: answer the second request after the first")
+    if batch.parts and batch.log is None:
+        raise ValueError("a batch with further rows of the log must have a last one")
 
 
 def stands_at(stored: Mapping[str, int], before: Mapping[str, int] | None) -> bool:

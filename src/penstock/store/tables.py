@@ -100,7 +100,7 @@ READY = (
         + " execution_id activity_id job_definition_id deployment_id kind configuration due_ms:int retries:int priority:int"
         " exclusive:bool suspended:bool created_ms:int message stacktrace failed_activity_id lease_owner"
         " lease_expires_ms:int cycle repeat_left:int flow payload:json failure_log_id",
-        Index(("due_ms",), where_null="lease_owner"),
+        Index(("due_ms", "priority", "created_ms"), descending=("priority",), where_null="lease_owner"),
         Index(("lease_expires_ms",), where_not_null="lease_owner"),
         Index(("instance_id",)),
         Index(("definition_id",)),

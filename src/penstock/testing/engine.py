@@ -36,7 +36,7 @@ from penstock.engine.questions import (
 )
 from penstock.engine.state import Instance, Job, Task
 from penstock.engine.step import step
-from penstock.engine.unit import Unit
+from penstock.engine.unit import LargeRun, Run, Unit
 from penstock.expr.script import ScriptResult
 from penstock.expr.values import TypedValue, from_native
 from penstock.model.reader import read_bpmn
@@ -53,6 +53,8 @@ class Engine:
         self.definitions: dict[str, Definition] = {}
         self.instances: dict[str, Instance] = {}
         self.history: dict[str, list[InstanceEvents]] = {}
+        self._chunks: dict[str, dict[int, bytes]] = {}
+        """Of each live instance, packed as if it were large: what every unit has changed, chunk by chunk."""
         self.decisions: dict[str, list[DeployedDecision]] = {}
         """By key, the versions in order."""
         self.delegates: dict[str, Delegate] = {}
@@ -154,6 +156,7 @@ class Engine:
             self.history.setdefault(happened.instance, []).append(happened)
             if self.checked:
                 self._check(run.instance, happened.instance)
+                self._check_chunks(run)
             if run.instance.ended:
                 self.instances.pop(happened.instance, None)
             else:
@@ -166,7 +169,8 @@ class Engine:
             return False
         # A dropped unit must leave no trace: it works on a copy.
         copy = codec.decode(*codec.encode(instance))
-        unit.adopt(copy, self.definitions[copy.definition] if copy.definition is not None else None)
+        definition = self.definitions[copy.definition] if copy.definition is not None else None
+        unit.adopt(copy, definition, large=self.checked)
         return True
 
     def _check(self, instance: Instance, id: str) -> None:
@@ -175,6 +179,24 @@ class Engine:
             raise AssertionError(f"the replayed state of {id} differs from the live one:\n{replayed}\n{instance}")
         if _plain(codec.decode(*codec.encode(instance))) != _plain(instance):
             raise AssertionError(f"packing the state of {id} changes it")
+
+    def _check_chunks(self, run: Run) -> None:
+        """Packing what was touched gives what packing everything gives."""
+        instance = run.instance
+        if instance.ended:
+            self._chunks.pop(instance.id, None)
+            return
+        head, chunks = codec.encode_in_chunks(instance)
+        before = self._chunks.get(instance.id, {})
+        changed = codec.encode_changed(instance, before, run.touched) if isinstance(run, LargeRun) else None
+        if changed is not None:
+            merged: dict[int, bytes | None] = {**before, **changed[1]}
+            if (changed[0], {n: chunk for n, chunk in merged.items() if chunk is not None}) != (head, chunks):
+                raise AssertionError(f"a change of {instance.id} is not noted: {codec.decode(head, chunks)}")
+        unpacked = codec.decode(head, chunks)
+        if _plain(unpacked) != _plain(instance) or _children(unpacked) != _children(instance):
+            raise AssertionError(f"packing the state of {instance.id} in chunks changes it")
+        self._chunks[instance.id] = chunks
 
     def _answer(self, unit: Unit, question: Question) -> Any:
         if isinstance(question, LoadDefinition):
@@ -252,3 +274,8 @@ class Engine:
 def _plain(instance: Instance) -> Any:
     """The state in a form that compares by value and not by the order in which executions were created."""
     return msgspec.to_builtins(instance)
+
+
+def _children(instance: Instance) -> dict[str, list[str]]:
+    """The children of every execution, in order."""
+    return {x.id: list(x.children) for x in instance.executions.values()}

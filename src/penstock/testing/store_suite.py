@@ -381,6 +381,16 @@ class StoreSuite:
         assert (second.stream, second.position, second.payload, second.at_ms) == ("node", 2, b"", now_ms + 5)
         assert first.format == second.format >= 1
 
+    async def test_a_batch_may_write_several_rows_of_the_log(self, store: Store, node: Node) -> None:
+        await node.commit(log=b"1")
+        assert await node.commit(log=b"4", parts=[b"2", b"3"]) == 4
+        assert await node.commit(log=b"5") == 5
+        assert _positions(await store.read_log({}, 10)) == {"node": [1, 2, 3, 4, 5]}
+        assert _payloads(await store.read_log({}, 10)) == {"node": [b"1", b"2", b"3", b"4", b"5"]}
+        assert await store.heads() == {"node": 5}
+        with pytest.raises(ValueError, match="must have a last one"):
+            await node.commit(parts=[b"6"])
+
     async def test_the_log_is_read_beyond_positions(self, store: Store, node: Node, now_ms: int) -> None:
         await store.claim_stream("other")
         other = Node(store, "other", now_ms)

@@ -51,7 +51,7 @@ def _project_unit(events: InstanceEvents, changes: list[AnyChange]) -> None:
         unit = Unit(events, changes)
         for index, event in enumerate(events.events):
             for handle in dispatch[type(event)]:
-                handle(unit, event, index)
+                handle(unit, event, index + events.first)
         for finish in _FINISH:
             finish(unit)
     except Exception as error:

@@ -83,7 +83,7 @@ class Unit:
         self.executions: list[AnyChange] = []
         self.places: dict[str, str | None] = {}
         self.details: list[dict[str, Any]] = []
-        self.operation: str | None = None
+        self.operation = events.operation
         self.new_tasks: set[str] = set()
 
     def sequence(self, index: int) -> int:

@@ -1,5 +1,5 @@
-"""Compensation handlers that are scopes, that fail, and whose compensation a signal or an error crosses. Each model was also
-run on a Camunda 7.24."""
+"""Compensation handlers that are scopes, that fail, and whose compensation a signal or an error crosses. What is expected was
+seen on a Camunda 7.24, or follows from its source (timers, multi-instance handlers)."""
 
 from __future__ import annotations
 

@@ -1,6 +1,9 @@
 """Multi-instance activities (BPMN 2.0.2 §10.3.8, §13.3.7): the body around the instances (Camunda 7
 `ParallelMultiInstanceActivityBehavior`, `SequentialMultiInstanceActivityBehavior`)."""
 
+import re
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from penstock.base.errors import BoundExceeded, Failure
@@ -12,7 +15,7 @@ from penstock.engine.events import PathPlaced
 from penstock.engine.state import Execution, Phase
 from penstock.engine.trace import shown
 from penstock.engine.unit import Run, operation
-from penstock.engine.variables import condition_holds, evaluate, set_local, store
+from penstock.engine.variables import condition_holds, evaluate, set_local, store, visible
 from penstock.expr.values import OpaqueObject, TypedValue, to_native
 
 
@@ -69,12 +72,15 @@ class MultiInstanceBody(ElementKind):
             element_id=a.id,
         )
 
-    def _collection(self, run: Run, x: Execution, a: Activity) -> list[Any] | None:
+    def _collection(self, run: Run, x: Execution, a: Activity) -> Sequence[Any] | None:
         assert a.loop is not None
         text = a.loop.collection
         if text is None:
             return None
-        if "{" in text:
+        name = _NAME.fullmatch(text)
+        if name is not None and (found := visible(run, x, name[1])) is not None:
+            value = _read_only(found.value)
+        elif "{" in text:
             value = evaluate(run, text, x)
         else:
             value = _named(run, x, text, a)
@@ -85,18 +91,18 @@ class MultiInstanceBody(ElementKind):
         if not isinstance(value, list | tuple):
             data = getattr(value, "data", None)
             if not isinstance(data, list):
-                found = "an object in an unknown format" if isinstance(value, OpaqueObject) else shown(value)
-                raise Failure(f"Variable '{text}' is not a Collection: {found}", element_id=a.id)
-            value = data
-        return list(value)
+                given = "an object in an unknown format" if isinstance(value, OpaqueObject) else shown(value)
+                raise Failure(f"Variable '{text}' is not a Collection: {given}", element_id=a.id)
+            return data
+        return value
 
-    def _perform(self, run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> None:
+    def _perform(self, run: Run, x: Execution, a: Activity, number: int, values: Sequence[Any] | None) -> None:
         run.push("perform_instance", x, a, number, values)
 
     def child_ended(self, run: Run, scope: Execution, ended: Execution, a: Activity) -> Steps:
-        done = _read(run, scope, "nrOfCompletedInstances") + 1
+        done = _number(run, scope, "nrOfCompletedInstances") + 1
         _count(run, scope, "nrOfCompletedInstances", done)
-        _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") - 1)
+        _count(run, scope, "nrOfActiveInstances", _number(run, scope, "nrOfActiveInstances") - 1)
         # What has ended stays in the tree until the body is left: Camunda 7 shows it as a transition instance.
         if ended.phase is Phase.AFTER:
             run.emit(PathPlaced(ended.id, ended.activity, None, Phase.IDLE))
@@ -106,15 +112,15 @@ class MultiInstanceBody(ElementKind):
             run.leave(scope)
 
     def _active(self, run: Run, scope: Execution) -> bool:
-        if _read(run, scope, "nrOfActiveInstances") > 0:
+        if _number(run, scope, "nrOfActiveInstances") > 0:
             return True
         # The counter may have been set by the model: it is believed only when it says that nothing is left.
         return any(child.children or child.phase is not Phase.IDLE for child in tree.live_children(run, scope))
 
     def complete(self, run: Run, scope: Execution, a: Activity) -> Maybe:
-        number = _read(run, scope, "loopCounter") + 1
-        _count(run, scope, "nrOfCompletedInstances", _read(run, scope, "nrOfCompletedInstances") + 1)
-        if number >= _read(run, scope, "nrOfInstances") or self._enough(run, scope, a):
+        number = _number(run, scope, "loopCounter") + 1
+        _count(run, scope, "nrOfCompletedInstances", _number(run, scope, "nrOfCompletedInstances") + 1)
+        if number >= _number(run, scope, "nrOfInstances") or self._enough(run, scope, a):
             run.leave(scope)
         else:
             self._perform(run, scope, a, number, self._collection(run, scope, a))
@@ -125,7 +131,7 @@ class MultiInstanceBody(ElementKind):
         return a.loop.completion_condition is not None and condition_holds(run, a.loop.completion_condition, x)
 
     def child_canceled(self, run: Run, scope: Execution, a: Activity) -> bool:
-        _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") - 1)
+        _count(run, scope, "nrOfActiveInstances", _number(run, scope, "nrOfActiveInstances") - 1)
         return True
 
     def open_for_modification(self, run: Run, scope: Execution, a: Activity) -> Execution:
@@ -144,20 +150,42 @@ class MultiInstanceBody(ElementKind):
         assert a.loop is not None
         if a.loop.sequential:
             raise Failure(f"Concurrent instantiation not possible for activities in scope {a.id}", element_id=a.id)
-        number = _read(run, scope, "nrOfInstances")
+        number = _number(run, scope, "nrOfInstances")
         _count(run, scope, "nrOfInstances", number + 1)
-        _count(run, scope, "nrOfActiveInstances", _read(run, scope, "nrOfActiveInstances") + 1)
+        _count(run, scope, "nrOfActiveInstances", _number(run, scope, "nrOfActiveInstances") + 1)
         path = tree.add_path(run, scope)
         _count(run, path, "loopCounter", number)
         return path
 
 
+_NAME = re.compile(r"[$#]\{\s*([A-Za-z_]\w*)\s*\}")
+"""An expression that is the name of a variable."""
+
+READ_MAX = 16
+"""Collections that are kept as they were read: a sequential activity reads its own before each instance."""
+
+_read: OrderedDict[int, tuple[TypedValue, Any]] = OrderedDict()
+"""By identity of the stored value, which is kept so that no other one gets it."""
+
+
+def _read_only(stored: TypedValue) -> Any:
+    """The native value of a variable; nobody may change it."""
+    if stored.type not in ("Object", "Json"):
+        return to_native(stored)
+    found = _read.get(id(stored))
+    if found is None:
+        found = _read[id(stored)] = stored, to_native(stored)
+        if len(_read) > READ_MAX:
+            _read.popitem(last=False)
+    else:
+        _read.move_to_end(id(stored))
+    return found[1]
+
+
 def _named(run: Run, x: Execution, name: str, a: Activity) -> Any:
-    at: Execution | None = x
-    while at is not None:
-        if name in at.variables:
-            return to_native(at.variables[name].value)
-        at = run.instance.executions[at.parent] if at.parent is not None else None
+    found = visible(run, x, name)
+    if found is not None:
+        return _read_only(found.value)
     raise Failure(f"Variable '{name}' is not found: the collection of '{a.id}'", element_id=a.id)
 
 
@@ -165,14 +193,14 @@ def _count(run: Run, x: Execution, name: str, value: int) -> None:
     set_local(run, x, name, TypedValue("Integer", value))
 
 
-def _read(run: Run, x: Execution, name: str) -> int:
+def _number(run: Run, x: Execution, name: str) -> int:
     found = x.variables.get(name)
     if found is None or not isinstance(found.value.value, int):
         raise Failure(f"The variable '{name}' of the multi-instance activity is not there or no number")
     return found.value.value
 
 
-def _set_loop_variables(run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> None:
+def _set_loop_variables(run: Run, x: Execution, a: Activity, number: int, values: Sequence[Any] | None) -> None:
     assert a.loop is not None
     _count(run, x, "loopCounter", number)
     if values is not None and a.loop.element_variable is not None:
@@ -181,7 +209,7 @@ def _set_loop_variables(run: Run, x: Execution, a: Activity, number: int, values
 
 
 @operation
-def perform_instance(run: Run, x: Execution, a: Activity, number: int, values: list[Any] | None) -> Maybe:
+def perform_instance(run: Run, x: Execution, a: Activity, number: int, values: Sequence[Any] | None) -> Maybe:
     """Starts the instance with the given loop counter on its path."""
     assert a.inner is not None
     _set_loop_variables(run, x, a, number, values)

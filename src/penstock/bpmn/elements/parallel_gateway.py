@@ -7,7 +7,7 @@ incoming flow are two.
 from penstock.engine.behavior import ElementKind, Maybe
 from penstock.engine.definition import Activity
 from penstock.engine.events import PathPlaced
-from penstock.engine.paths import leave_joined, waiting_at
+from penstock.engine.paths import enough_have_arrived, leave_joined, waiting_at
 from penstock.engine.state import Execution, Phase
 from penstock.engine.unit import Run
 
@@ -18,14 +18,12 @@ class ParallelGateway(ElementKind):
     name = "parallelGateway"
 
     def enter(self, run: Run, x: Execution, a: Activity) -> Maybe:
-        if a.incoming > 1:
-            run.emit(PathPlaced(x.id, a.id, None, Phase.JOINING))
-            joined = waiting_at(run, x, a)
-        else:
-            joined = [x]
-        if len(joined) >= a.incoming:
-            return leave_joined(run, x, joined, a.outgoing)
-        return None
+        if a.incoming <= 1:
+            return leave_joined(run, x, [x], a.outgoing)
+        run.emit(PathPlaced(x.id, a.id, None, Phase.JOINING))
+        if not enough_have_arrived(run, x, a):
+            return None
+        return leave_joined(run, x, waiting_at(run, x, a), a.outgoing)
 
 
 KIND = ParallelGateway()

@@ -93,7 +93,7 @@ class TracedExecutor(Executor):
 
     async def _attempt(self, request: Request, ids: tuple[str, ...]) -> tuple[Ticket, Any, tuple[str, ...]]:
         ticket, result, ids = await super()._attempt(request, ids)
-        self._happened[id(request)] = tuple(ticket.events)
+        self._happened[id(request)] = (*ticket.seen, *ticket.events)
         return ticket, result, ids
 
     async def _state_before(self, command: c.Command) -> Instance | None:

@@ -4,7 +4,8 @@ Rows are kept as dicts with every column. JSON columns hold packed bytes, so tha
 the caller's. A dict of this module never leaves the store: `decoded` makes the copy that callers get.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any
 
@@ -191,6 +192,58 @@ class Rows:
             del bucket[key]
             if not bucket:
                 del self._indexes[columns][values]
+
+
+Place = Callable[[Row], tuple[Any, tuple[Any, ...]]]
+"""Group and rank of a row."""
+
+
+class RankedRows(Rows):
+    """Rows that are also kept in groups, each in the order of its ranks: whoever wants the first few of ten thousand looks
+    at few. `groups`: group → (rank, key), sorted."""
+
+    def __init__(self, table: Table, place: Place) -> None:
+        super().__init__(table)
+        self._place = place
+        self.groups: dict[Any, list[tuple[tuple[Any, ...], Key]]] = {}
+
+    def put(self, row: Row) -> None:
+        super().put(row)
+        self._rank(self.key_of(row), self._place(row))
+
+    def change(self, key: Key, changes: Row) -> None:
+        row = self.by_key.get(key)
+        if row is None:
+            return
+        before = self._place(row)
+        super().change(key, changes)
+        after = self._place(row)
+        if after != before:
+            self._unrank(key, before)
+            self._rank(key, after)
+
+    def remove(self, key: Key) -> None:
+        row = self.by_key.get(key)
+        if row is not None:
+            self._unrank(key, self._place(row))
+        super().remove(key)
+
+    def clear(self) -> None:
+        super().clear()
+        self.groups.clear()
+
+    def ranked(self, group: Any) -> Iterator[Row]:
+        """The rows of a group in order; nothing changes meanwhile."""
+        return (self.by_key[key] for _, key in self.groups.get(group, ()))
+
+    def _rank(self, key: Key, place: tuple[Any, tuple[Any, ...]]) -> None:
+        insort(self.groups.setdefault(place[0], []), (place[1], key))
+
+    def _unrank(self, key: Key, place: tuple[Any, tuple[Any, ...]]) -> None:
+        group = self.groups[place[0]]
+        del group[bisect_left(group, (place[1], key))]
+        if not group:
+            del self.groups[place[0]]
 
 
 def _packed(table: str, column: str, value: Any) -> bytes:

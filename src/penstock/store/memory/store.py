@@ -6,16 +6,18 @@ prepared whole (names, types, keys) before anything changes: what can fail has f
 
 import asyncio
 import heapq
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from enum import Enum, auto
 from functools import partial
-from typing import Any
+from itertools import chain, islice, takewhile
+from typing import Any, cast
 
 import msgspec
 
 from penstock.base.clock import Clock
 from penstock.base.errors import StoreFailed
 from penstock.store.memory.evaluate import Evaluator
-from penstock.store.memory.rows import Rows
+from penstock.store.memory.rows import RankedRows, Rows
 from penstock.store.protocol import (
     AnyChange,
     Batch,
@@ -36,6 +38,12 @@ from penstock.store.query import Group, Query
 from penstock.store.sql import LOG_FORMAT, check_batch, stands_at
 from penstock.store.tables import TABLES, Sort
 
+CANDIDATES_PER_JOB = 8
+"""How many due jobs are looked at for each one wanted, because exclusive jobs stand in each other's way."""
+
+LOOK_EVERY_MS = 100
+"""How often all due jobs are looked at when those are too few."""
+
 Apply = Callable[[], None]
 """A prepared change. It cannot fail."""
 
@@ -52,9 +60,10 @@ class MemoryStore:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._tables = {name: Rows(table) for name, table in TABLES.items()}
+        self._external_tasks = RankedRows(TABLES["external_task"], _task_place)
+        self._jobs = RankedRows(TABLES["job"], _job_place)
+        self._tables |= {"external_task": self._external_tasks, "job": self._jobs}
         self._evaluator = Evaluator(self._tables)
-        self._external_tasks = self._tables["external_task"]
-        self._jobs = self._tables["job"]
         self._instances: dict[str, StoredInstance] = {}
         self._log: dict[str, list[LogEntry]] = {}
         self._inbox = _Inbox()
@@ -62,6 +71,8 @@ class MemoryStore:
         self._positions: dict[str, dict[str, int]] = {}
         self._turns: dict[str, int] = {}
         self._turn = 0
+        self._looked_ms = 0
+        """When all due jobs were looked at last."""
 
     @property
     def alone(self) -> bool:
@@ -91,8 +102,9 @@ class MemoryStore:
         position = 0
         if batch.log is not None:
             entries = self._log[batch.stream]
-            position = len(entries) + 1
-            entries.append(LogEntry(batch.stream, position, LOG_FORMAT, bytes(batch.log), batch.at_ms))
+            for log in (*batch.parts, batch.log):
+                position = len(entries) + 1
+                entries.append(LogEntry(batch.stream, position, LOG_FORMAT, bytes(log), batch.at_ms))
         for apply in changes:
             apply()
         self._inbox.forget(batch.at_ms)
@@ -137,7 +149,8 @@ class MemoryStore:
         before = self._instances.pop(write.id, None)
         if write.head is None:
             return
-        chunks = {} if before is None else dict(before.chunks)
+        # Callers have copies: what is kept here can be changed in place.
+        chunks: dict[int, bytes] = {} if before is None else cast(dict[int, bytes], before.chunks)
         for number, chunk in write.chunks.items():
             if chunk is None:
                 chunks.pop(number, None)
@@ -255,18 +268,28 @@ class MemoryStore:
         return locked
 
     def _fetchable(self, fetch: Fetch, now_ms: int) -> list[list[tuple[Row, TopicFetch]]]:
-        """Per topic of the fetch the tasks that it may lock; a task that several want is the first one's."""
+        """Per topic of the fetch the tasks that it may lock, the first ones unless the fetch has an order of its own; a task
+        that several want is the first one's."""
+        in_order = not fetch.use_priority and fetch.created is None
         queues = []
         taken: set[str] = set()
         for topic in fetch.topics:
-            queue = []
+            queue: list[tuple[Row, TopicFetch]] = []
             wanted_instances = None if topic.instance_ids is None else frozenset(topic.instance_ids)
-            for task in self._external_tasks.linked(("topic",), (topic.topic,)):
+            for task in self._unlocked(topic.topic, now_ms):
+                if in_order and len(queue) >= fetch.max_tasks:
+                    break
                 if task["id"] not in taken and _is_free(task, now_ms) and _is_wanted(task, topic, wanted_instances):
                     taken.add(task["id"])
                     queue.append((task, topic))
             queues.append(queue)
         return queues
+
+    def _unlocked(self, topic: str, now_ms: int) -> Iterable[Row]:
+        """The tasks of a topic that nobody holds, oldest first."""
+        rows = self._external_tasks
+        expired = takewhile(lambda task: task["lock_expires_ms"] <= now_ms, rows.ranked((topic, True)))
+        return heapq.merge(sorted(expired, key=_age), rows.ranked((topic, False)), key=_age)
 
     def _taking_turns(self, queues: list[list[tuple[Row, TopicFetch]]]) -> Iterator[tuple[Row, TopicFetch]]:
         """Tasks in the order in which topics take turns; the topic that was served longest ago begins."""
@@ -313,33 +336,46 @@ class MemoryStore:
 
     async def lease_jobs(self, owner: str, until_ms: int, limit: int, now_ms: int) -> list[Row]:
         now_ms = self._clock.now_ms()
-        due = [job for job in self._leasable(now_ms) if job["due_ms"] is None or job["due_ms"] <= now_ms]
-        due.sort(key=_urgency)
         busy = self._busy_instances(now_ms)
+        candidates = self._due(now_ms)
+        if now_ms - self._looked_ms < LOOK_EVERY_MS:
+            candidates = islice(candidates, limit * CANDIDATES_PER_JOB)
+        seen = 0
         leased: list[Row] = []
-        for job in due:
-            if len(leased) >= limit:
+        chosen: list[Row] = []
+        for job in candidates:
+            seen += 1
+            if len(chosen) >= limit:
                 break
             instance_id = job["instance_id"]
             if job["exclusive"] and instance_id is not None:
                 if instance_id in busy:
                     continue
                 busy.add(instance_id)
+            chosen.append(job)
+        if seen > limit * CANDIDATES_PER_JOB:
+            self._looked_ms = now_ms
+        for job in chosen:
             self._jobs.change(self._jobs.key_of(job), {"lease_owner": owner, "lease_expires_ms": until_ms})
             leased.append(self._jobs.decoded(job))
         return leased
 
-    def _leasable(self, now_ms: int) -> Iterator[Row]:
-        """Jobs that nobody works on and that may run, due or not."""
-        for job in self._jobs.by_key.values():
-            if (job["retries"] or 0) > 0 and not job["suspended"] and not _is_leased(job, now_ms):
-                yield job
+    def _due(self, now_ms: int) -> Iterator[Row]:
+        """Jobs that nobody works on and that may run now, most urgent first."""
+        rows = self._jobs
+        timed = takewhile(lambda job: job["due_ms"] <= now_ms, rows.ranked(_Queue.TIMED))
+        given_back = (
+            job
+            for job in rows.ranked(_Queue.LEASED)
+            if not _is_leased(job, now_ms) and (job["due_ms"] is None or job["due_ms"] <= now_ms)
+        )
+        others = sorted(chain(timed, given_back), key=_urgency)
+        return (job for job in heapq.merge(rows.ranked(_Queue.AT_ONCE), others, key=_urgency) if _may_run(job))
 
     def _busy_instances(self, now_ms: int) -> set[str]:
         """The process instances of which an exclusive job is leased."""
-        return {
-            job["instance_id"] for job in self._jobs.by_key.values() if job["exclusive"] and _is_leased(job, now_ms)
-        }
+        leased = self._jobs.ranked(_Queue.LEASED)
+        return {job["instance_id"] for job in leased if job["exclusive"] and _is_leased(job, now_ms)}
 
     async def release_jobs(self, owner: str, jobs: Sequence[str]) -> None:
         for job_id in jobs:
@@ -349,8 +385,13 @@ class MemoryStore:
 
     async def next_due_ms(self, now_ms: int) -> int | None:
         now_ms = self._clock.now_ms()
-        dues = (now_ms if job["due_ms"] is None else job["due_ms"] for job in self._leasable(now_ms))
-        return min(dues, default=None)
+        rows = self._jobs
+        if next(filter(_may_run, rows.ranked(_Queue.AT_ONCE)), None) is not None:
+            return now_ms
+        timed = next(filter(_may_run, rows.ranked(_Queue.TIMED)), None)
+        given_back = (job for job in rows.ranked(_Queue.LEASED) if _may_run(job) and not _is_leased(job, now_ms))
+        dues = [now_ms if job["due_ms"] is None else job["due_ms"] for job in given_back]
+        return min(dues + ([timed["due_ms"]] if timed is not None else []), default=None)
 
     async def claim_leases(self, names: Sequence[str], owner: str, duration_ms: int, now_ms: int) -> list[str]:
         now_ms = self._clock.now_ms()
@@ -440,6 +481,32 @@ def _is_wanted(task: Row, topic: TopicFetch, wanted_instances: frozenset[str] | 
         and (not topic.tenant_ids or task["tenant_id"] in topic.tenant_ids)
         and (wanted_instances is None or task["instance_id"] in wanted_instances)
     )
+
+
+class _Queue(Enum):
+    """Where a job stands."""
+
+    AT_ONCE = auto()
+    TIMED = auto()
+    LEASED = auto()
+
+
+def _job_place(job: Row) -> tuple[_Queue, tuple[Any, ...]]:
+    if job["lease_owner"] is not None or job["lease_expires_ms"] is not None:
+        return _Queue.LEASED, ()
+    if job["due_ms"] is not None:
+        return _Queue.TIMED, (job["due_ms"],)
+    return _Queue.AT_ONCE, _urgency(job)
+
+
+def _may_run(job: Row) -> bool:
+    return (job["retries"] or 0) > 0 and not job["suspended"]
+
+
+def _task_place(task: Row) -> tuple[tuple[str | None, bool], tuple[Any, ...]]:
+    """By topic those that nobody has locked, oldest first, and those with a lock by its end."""
+    until_ms = task["lock_expires_ms"]
+    return ((task["topic"], False), _age(task)) if until_ms is None else ((task["topic"], True), (until_ms,))
 
 
 def _age(task: Row) -> tuple[int, int, str]:

@@ -8,6 +8,7 @@ then the tables of `store.tables`, each by key.
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from time import monotonic
 from typing import Any, TypeVar
 
 import asyncpg
@@ -46,6 +47,9 @@ INBOX_PURGE_EVERY_MS = 60_000
 INBOX_PURGE_ROWS = 5_000
 CANDIDATES_PER_JOB = 8
 """How many due jobs are looked at for each one wanted, because exclusive jobs stand in each other's way."""
+
+LOOK_EVERY_S = 0.1
+"""How often jobs are looked for behind those."""
 
 LOCK_SCHEMA, LOCK_EPOCH, LOCK_LEASES, LOCK_VIEWS = 7_365_001, 7_365_002, 7_365_003, 7_365_004
 """Advisory locks: migrating; the definitions' epoch (commits share it, a change of definitions has it alone); leasing;
@@ -144,6 +148,7 @@ class PostgresqlStore:
         self._owned: dict[str, int] = {}
         self._texts: dict[tuple[str, Change, tuple[str, ...], tuple[bool, ...], bool], str] = {}
         self._fetches = 0
+        self._looked_s = 0.0
         self._inbox_purged_ms = 0
         self._writers: asyncpg.Pool | None = None
         self._readers: asyncpg.Pool | None = None
@@ -723,18 +728,18 @@ class PostgresqlStore:
     async def lease_jobs(self, owner: str, until_ms: int, limit: int, now_ms: int) -> list[Row]:
         if limit <= 0:
             return []
+
+        async def lease(connection: Any, text: str, most: int) -> list[Any]:
+            args = (self._now_for(now_ms), most * CANDIDATES_PER_JOB, most, owner, until_ms, now_ms)
+            return list(await connection.fetch(text, *args))
+
         # One node at a time, so that two nodes cannot lease two exclusive jobs of one process instance.
         first = f"SELECT pg_advisory_xact_lock({LOCK_LEASES})"
         async with self._writer() as connection, _transaction(connection, first):
-            rows = await connection.fetch(
-                _LEASE,
-                self._now_for(now_ms),
-                limit * CANDIDATES_PER_JOB,
-                limit,
-                owner,
-                until_ms,
-                now_ms,
-            )
+            rows = await lease(connection, _LEASE_FIRST, limit)
+            if len(rows) < limit and monotonic() - self._looked_s >= LOOK_EVERY_S:
+                self._looked_s = monotonic()
+                rows += await lease(connection, _LEASE_ANY, limit - len(rows))
         return [_decode_job(tuple(row)[1:]) for row in rows]
 
     async def release_jobs(self, owner: str, jobs: Sequence[str]) -> None:
@@ -781,27 +786,34 @@ class PostgresqlStore:
 
 _RUNNABLE = "j.retries > 0 AND j.suspended IS NOT TRUE"
 _DUE_ORDER = "priority DESC, coalesce(due_ms, created_ms, 0), shard, id"
+_FREE = """SELECT j.shard, j.id, j.instance_id, j.priority, j.due_ms, j.created_ms,
+        j.exclusive IS TRUE AND j.instance_id IS NOT NULL AS alone"""
+_NOT_BUSY = "NOT (alone AND instance_id IN (SELECT b.id FROM busy AS b))"
+_AT_ONCE = f"{_FREE} FROM job AS j WHERE j.lease_owner IS NULL AND j.due_ms IS NULL AND {_RUNNABLE}"
+_IN_ORDER = "ORDER BY j.due_ms, j.priority DESC, j.created_ms, j.shard, j.id LIMIT $2"
+"""The order of the index, and of jobs without a due date."""
+
 _CLAIMABLE = (
-    "j.lease_owner IS NULL AND j.due_ms IS NULL",
     "j.lease_owner IS NULL AND j.due_ms <= clock.now_ms",
     "j.lease_owner IS NOT NULL AND j.lease_expires_ms <= clock.now_ms"
     " AND (j.due_ms IS NULL OR j.due_ms <= clock.now_ms)",
 )
-_DUE = " UNION ALL ".join(
-    f"""(SELECT j.shard, j.id, j.instance_id, j.priority, j.due_ms, j.created_ms,
-        j.exclusive IS TRUE AND j.instance_id IS NOT NULL AS alone FROM job AS j, clock
-        WHERE {claimable} AND {_RUNNABLE}
+_TIMED = " UNION ALL ".join(
+    f"""({_FREE} FROM job AS j, clock WHERE {claimable} AND {_RUNNABLE}
           AND NOT (j.exclusive IS TRUE AND j.instance_id IS NOT NULL AND j.instance_id IN (SELECT b.id FROM busy AS b))
         ORDER BY {_DUE_ORDER} LIMIT $2)"""
     for claimable in _CLAIMABLE
 )
-# The lease is a span on the database's clock; a node's clock that is right to a second is taken at its word.
-_LEASE = f"""
+
+
+def _lease(at_once: str) -> str:
+    # The lease is a span on the database's clock; a node's clock that is right to a second is taken at its word.
+    return f"""
 WITH clock AS MATERIALIZED (SELECT {_now("$1")} AS now_ms),
 busy AS MATERIALIZED (
     SELECT j.instance_id AS id FROM job AS j, clock WHERE j.lease_owner IS NOT NULL
     AND j.lease_expires_ms > clock.now_ms AND j.exclusive IS TRUE AND j.instance_id IS NOT NULL),
-due AS ({_DUE}),
+due AS ({at_once} UNION ALL {_TIMED}),
 turns AS (SELECT *, row_number() OVER (PARTITION BY instance_id, alone ORDER BY {_DUE_ORDER}) AS turn FROM due),
 chosen AS MATERIALIZED (
     SELECT *, row_number() OVER (ORDER BY {_DUE_ORDER}) AS place FROM turns WHERE turn = 1 OR NOT alone
@@ -816,6 +828,16 @@ leased AS (
     FROM free AS f, clock
     WHERE j.shard = f.shard AND j.id = f.id RETURNING f.place, {_JOB_COLUMNS})
 SELECT * FROM leased ORDER BY place"""
+
+
+_LEASE_FIRST = _lease(f"(SELECT * FROM ({_AT_ONCE} {_IN_ORDER}) AS f WHERE {_NOT_BUSY})")
+"""Looks at the first jobs only: they may all belong to an instance that is busy."""
+
+_LEASE_ANY = _lease(
+    f"({_AT_ONCE} AND NOT (j.exclusive IS TRUE AND j.instance_id IS NOT NULL"
+    f" AND j.instance_id IN (SELECT b.id FROM busy AS b)) {_IN_ORDER})"
+)
+
 
 _NEXT_DUE = f"""
 WITH clock AS MATERIALIZED (SELECT {_now("$1")} AS now_ms)
@@ -877,11 +899,18 @@ class _BatchStatement:
         if self.owner is None:
             return
         stream = self._value(batch.stream, "text")
-        added = 0 if batch.log is None else 1
+        added = 0 if batch.log is None else 1 + len(batch.parts)
         self.parts.append(
             f"head AS (UPDATE stream_head SET position = position + {added}"
             f" WHERE stream = {stream} AND owner = {self._value(self.owner, 'bigint')} RETURNING position)"
         )
+        if batch.parts:
+            self.parts.append(
+                "logged_parts AS (INSERT INTO event_log (stream, position, format, at_ms, payload)"
+                f" SELECT {stream}, position - {len(batch.parts) + 1} + p.number, {sql.LOG_FORMAT},"
+                f" {self._value(batch.at_ms, 'bigint')}, p.payload FROM head,"
+                f" unnest({self._array(list(batch.parts), 'bytea')}) WITH ORDINALITY AS p(payload, number))"
+            )
         if batch.log is not None:
             self.parts.append(
                 "logged AS (INSERT INTO event_log (stream, position, format, at_ms, payload)"

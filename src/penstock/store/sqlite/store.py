@@ -8,6 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from time import monotonic
 from typing import Any, TypeVar
 
 import apsw
@@ -50,25 +51,43 @@ _decode_job = sql.row_decoder(list(_JOB.columns.items()), bools=True)
 
 _DUE_ORDER = "priority DESC, coalesce(due_ms, created_ms, 0), shard, id"
 
-_CANDIDATES = " UNION ALL ".join(
-    f"""SELECT * FROM (
-        SELECT shard, id, instance_id, exclusive, priority, due_ms, created_ms FROM job AS j
-        WHERE {claimable} AND (due_ms IS NULL OR due_ms <= ?1) AND retries > 0 AND suspended IS NOT TRUE
-          AND NOT (exclusive IS TRUE AND instance_id IS NOT NULL AND instance_id IN (
-            SELECT o.instance_id FROM job AS o WHERE o.lease_owner IS NOT NULL AND o.lease_expires_ms > ?1
-              AND o.exclusive IS TRUE AND o.instance_id IS NOT NULL))
-        ORDER BY {_DUE_ORDER} LIMIT ?2)"""
-    for claimable in ("lease_owner IS NULL", "lease_owner IS NOT NULL AND coalesce(lease_expires_ms, 0) <= ?1")
+_FREE = "SELECT shard, id, instance_id, exclusive, priority, due_ms, created_ms FROM job AS j"
+_MAY_RUN = "retries > 0 AND suspended IS NOT TRUE"
+_NOT_BUSY = """NOT (exclusive IS TRUE AND instance_id IS NOT NULL AND instance_id IN (
+    SELECT o.instance_id FROM job AS o WHERE o.lease_owner IS NOT NULL AND o.lease_expires_ms > ?1
+    AND o.exclusive IS TRUE AND o.instance_id IS NOT NULL))"""
+_AT_ONCE = f"{_FREE} WHERE lease_owner IS NULL AND due_ms IS NULL AND {_MAY_RUN}"
+_IN_ORDER = "ORDER BY due_ms, priority DESC, created_ms, shard, id LIMIT ?2"
+"""The order of the index, and of jobs without a due date."""
+
+_TIMED = " UNION ALL ".join(
+    f"""SELECT * FROM ({_FREE} WHERE {claimable} AND {_MAY_RUN} AND {_NOT_BUSY} ORDER BY {_DUE_ORDER} LIMIT ?2)"""
+    for claimable in (
+        "lease_owner IS NULL AND due_ms <= ?1",
+        "lease_owner IS NOT NULL AND coalesce(lease_expires_ms, 0) <= ?1 AND (due_ms IS NULL OR due_ms <= ?1)",
+    )
 )
-_LEASE_CANDIDATES = f"""
+
+
+def _lease_candidates(at_once: str) -> str:
+    return f"""
     SELECT shard, id FROM (
         SELECT shard, id, priority, due_ms, created_ms, exclusive IS TRUE AND instance_id IS NOT NULL AS alone,
                row_number() OVER (PARTITION BY instance_id, exclusive ORDER BY {_DUE_ORDER}) AS turn
-        FROM ({_CANDIDATES}))
+        FROM ({at_once} UNION ALL {_TIMED}))
     WHERE turn = 1 OR NOT alone ORDER BY {_DUE_ORDER} LIMIT ?3"""
+
+
+_LEASE_FIRST = _lease_candidates(f"SELECT * FROM (SELECT * FROM ({_AT_ONCE} {_IN_ORDER}) WHERE {_NOT_BUSY})")
+"""Looks at the first jobs only: they may all belong to an instance that is busy."""
+
+_LEASE_ANY = _lease_candidates(f"SELECT * FROM ({_AT_ONCE} AND {_NOT_BUSY} {_IN_ORDER})")
 
 CANDIDATES_PER_JOB = 8
 """How many due jobs are looked at for each one wanted, because exclusive jobs stand in each other's way."""
+
+LOOK_EVERY_S = 0.1
+"""How often jobs are looked for behind those."""
 
 
 def _all(connection: apsw.Connection, text: str, args: Sequence[Any] = ()) -> list[Any]:
@@ -105,6 +124,7 @@ class SqliteStore:
         self._owned: dict[str, int] = {}
         self._texts: dict[tuple[str, Change, tuple[str, ...]], str] = {}
         self._fetches = 0
+        self._looked_s = 0.0
         self._inbox_purged_ms = 0
         self._wal_pages = 0
         self._broken: str | None = None
@@ -370,7 +390,7 @@ class SqliteStore:
         owner = self._owned.get(batch.stream)
         if owner is None and batch.log is None:
             return 0
-        added = 0 if batch.log is None else 1
+        added = 0 if batch.log is None else 1 + len(batch.parts)
         found = _all(
             connection,
             "UPDATE stream_head SET position = position + ? WHERE stream = ? AND owner = ? RETURNING position",
@@ -381,9 +401,12 @@ class SqliteStore:
         if batch.log is None:
             return 0
         position: int = found[0][0]
-        connection.execute(
+        connection.executemany(
             "INSERT INTO event_log (stream, position, format, at_ms, payload) VALUES (?, ?, ?, ?, ?)",
-            (batch.stream, position, sql.LOG_FORMAT, batch.at_ms, batch.log),
+            [
+                (batch.stream, at, sql.LOG_FORMAT, batch.at_ms, log)
+                for at, log in enumerate((*batch.parts, batch.log), position - len(batch.parts))
+            ],
         )
         return position
 
@@ -656,9 +679,15 @@ class SqliteStore:
             return []
 
         def work(connection: apsw.Connection) -> list[Row]:
-            chosen = _all(connection, _LEASE_CANDIDATES, (now_ms, limit * CANDIDATES_PER_JOB, limit))
+            leased = lease(connection, _LEASE_FIRST, limit)
+            if len(leased) < limit and monotonic() - self._looked_s >= LOOK_EVERY_S:
+                self._looked_s = monotonic()
+                leased += lease(connection, _LEASE_ANY, limit - len(leased))
+            return leased
+
+        def lease(connection: apsw.Connection, candidates: str, most: int) -> list[Row]:
             leased = []
-            for key in chosen:
+            for key in _all(connection, candidates, (now_ms, most * CANDIDATES_PER_JOB, most)):
                 row = _first(
                     connection,
                     "UPDATE job SET lease_owner = ?, lease_expires_ms = ? WHERE shard = ? AND id = ?"
