@@ -8,6 +8,8 @@ import pytest
 from penstock.testing.bus_control import BrokerControl
 from support.brokers.kafka import kafka
 from support.brokers.local import enter
+from support.brokers.nats import nats
+from support.brokers.redis_streams import redis_streams
 
 
 @pytest.fixture(scope="session")
@@ -15,3 +17,17 @@ def kafka_broker() -> Iterator[BrokerControl]:
     """A node of Kafka."""
     with ExitStack() as stack:
         yield enter(stack, "Kafka", kafka())
+
+
+@pytest.fixture(scope="session")
+def redis_streams_broker() -> Iterator[BrokerControl]:
+    """A server of Redis."""
+    with ExitStack() as stack:
+        yield enter(stack, "Redis", redis_streams())
+
+
+@pytest.fixture(scope="session")
+def nats_broker() -> Iterator[BrokerControl]:
+    """A server of NATS with JetStream."""
+    with ExitStack() as stack:
+        yield enter(stack, "NATS", nats())

@@ -12,7 +12,7 @@ from support.collector import Collector
 from support.processes import Server, free_port, two_free_ports, wait_until
 
 FROM_A_CLEAN_CLONE = ("docs/tutorial/first-process.md", "docs/howto/from-camunda-7.md")
-WITH_A_SERVER = ("order/workers-py", "kyc", "telecom")
+WITH_A_SERVER = ("order/workers-py", "kyc", "telecom", "workers-generic", "workers-lambda", "workers-domain")
 WITH_NODE = ("order", "order/workers-js")
 WITH_MAVEN = "order/workers-java"
 BACKUP = "docs/howto/backup.md"
@@ -139,7 +139,9 @@ def _follow(example: str, tmp_path: Path) -> None:
         environment = dict(reader_environment(port))
         if example == "order/workers-js":
             environment["PATH"] = installed(environment["PATH"])
-        with Reader(clean_clone(tmp_path), tmp_path, {"8080": str(port)}, environment) as reader:
+        with Reader(
+            clean_clone(tmp_path), tmp_path, {"8080": str(port), "9077": str(free_port())}, environment
+        ) as reader:
             reader.follow(ROOT / "examples" / example / "README.md")
         server.stop()
 

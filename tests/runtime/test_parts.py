@@ -3,7 +3,7 @@
 import asyncio
 
 import pytest
-from runtime_models import EXTERNAL, MakeNode, deployed_id, fetch, until
+from runtime_models import EXTERNAL, MakeNode, deployed_id, fetch
 
 from penstock.base.clock import VirtualClock
 from penstock.cli.checks.consistency import _apply_next
@@ -175,7 +175,9 @@ async def test_who_reads_during_a_long_unit_sees_what_was_before_it(node: Node) 
     command = c.CompleteExternalTask(instance=instance, external_task=task["id"], worker="w")
     unit = asyncio.create_task(node.execute(command))
     seen = []
-    await until(lambda: bool(node._executor._parts) or unit.done())
+    while not node._executor._parts:
+        assert not unit.done()
+        await asyncio.sleep(0)
     while node._executor._parts:
         state = (await node.instances([instance]))[instance]
         seen.append((state.executions[instance].variables["i"].value.value, state.revision))

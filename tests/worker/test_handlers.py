@@ -209,7 +209,7 @@ def test_a_failure_takes_a_retry_and_waits_longer_each_time() -> None:
 def test_a_failure_may_say_what_follows() -> None:
     failure = TaskFailure("later", retries=7, retry_timeout_ms=5, details="the log")
     body = _body(REPORTING.failed(task_of(), _topic(), failure))
-    assert (body["retries"], body["retryTimeout"], body["errorDetails"]) == (7, 5, "the log")
+    assert (body["retries"], body["retryTimeout"], body["errorDetails"]) == (7, 5, "the log\n(next attempt: 2)")
 
 
 def test_variables_that_do_not_fit_are_not_tried_again() -> None:

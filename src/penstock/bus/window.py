@@ -1,9 +1,14 @@
 """What a subscription has given out and not seen settled: the bound on its memory."""
 
 import asyncio
+from collections import deque
 from collections.abc import Hashable, Iterable
+from typing import Any
 
 from penstock.bus.protocol import Delivery, Subscribe
+
+UNKNOWN_BYTES = 1024 * 1024
+"""What a message is taken to weigh before the first has come."""
 
 
 class Window:
@@ -14,6 +19,7 @@ class Window:
         self._bytes_max = bounds.max_unsettled_bytes
         self._sizes: dict[Hashable, int] = {}
         self._bytes = 0
+        self._mean_bytes: float | None = None
         self._open = asyncio.Event()
         self._open.set()
         self._paused = False
@@ -32,6 +38,20 @@ class Window:
         """How many more bytes."""
         return max(0, self._bytes_max - self._bytes)
 
+    def fetch_room(self) -> int:
+        """How many messages may be asked of the broker: `room`, less when messages as large as the last ones would pass
+        the bound in bytes; 0 only where there is no room at all."""
+        mean_bytes = UNKNOWN_BYTES if self._mean_bytes is None else max(1.0, self._mean_bytes)
+        return min(self.room(), int(self.bytes_room() / mean_bytes) + 1)
+
+    def take(self, fetched: deque[Delivery], limit: int) -> list[Delivery]:
+        """Gives out what was fetched, from the left, as far as the bounds allow."""
+        taken: list[Delivery] = []
+        while fetched and len(taken) < limit and self.room():
+            taken.append(fetched.popleft())
+            self.give_out(taken[-1:])
+        return taken
+
     async def wait_room(self, timeout_ms: float) -> int:
         """Waits until there is room; 0 when there is none in time."""
         if not self._open.is_set() and timeout_ms > 0:
@@ -45,14 +65,19 @@ class Window:
     def give_out(self, deliveries: Iterable[Delivery]) -> None:
         """They are the receiver's now."""
         for delivery in deliveries:
-            self._bytes -= self._sizes.get(delivery.receipt, 0)
-            self._sizes[delivery.receipt] = len(delivery.body)
-            self._bytes += len(delivery.body)
+            size = len(delivery.body)
+            self._bytes += size - self._sizes.get(delivery.receipt, 0)
+            self._sizes[delivery.receipt] = size
+            self._mean_bytes = size if self._mean_bytes is None else self._mean_bytes + (size - self._mean_bytes) / 8
         self._signal()
 
     def holds(self, receipt: Hashable) -> bool:
         """Whether it is given out and not settled."""
         return receipt in self._sizes
+
+    def receipts(self) -> list[Any]:
+        """Of all that is given out and not settled."""
+        return list(self._sizes)
 
     def release(self, receipt: Hashable) -> bool:
         """Forgets one; False when it was not there."""
@@ -63,8 +88,8 @@ class Window:
         self._signal()
         return True
 
-    def forget_all(self) -> list[Hashable]:
-        """The receiver's messages are no longer its own: the broker gives them to others."""
+    def forget_all(self) -> list[Any]:
+        """The receiver's messages are no longer its own: the broker gives them to others. Returns their receipts."""
         lost = list(self._sizes)
         self._sizes.clear()
         self._bytes = 0

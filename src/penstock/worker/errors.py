@@ -3,6 +3,7 @@
 PenstockError
 ├── BpmnError          a handler reports a BPMN error: an outcome that the model handles
 ├── TaskFailure        a handler says that it could not do its task, and when to try again
+├── Parked             a handler says that its task cannot be done now, through no fault of the task
 └── WorkerError
     ├── ConnectionLost     the server is out of reach, or went away before it answered
     ├── RestError          the server refused; status, Camunda's `type`, `message` and `code`
@@ -28,7 +29,9 @@ class BpmnError(PenstockError):
 
 
 class TaskFailure(PenstockError):
-    """The task failed. What is None follows the topic's `Retries`; `retries` are those that are left (0: an incident)."""
+    """The task failed. What is None follows the topic's `Retries`; `retries` are those that are left (0: an incident).
+
+    `unclear`: nobody knows whether the work was done, so the next try goes out under the same idempotency key."""
 
     def __init__(
         self,
@@ -37,11 +40,22 @@ class TaskFailure(PenstockError):
         retries: int | None = None,
         retry_timeout_ms: int | None = None,
         details: str | None = None,
+        unclear: bool = False,
     ) -> None:
         super().__init__(message)
         self.retries = retries
         self.retry_timeout_ms = retry_timeout_ms
         self.details = details
+        self.unclear = unclear
+
+
+class Parked(PenstockError):
+    """What the task needs is not there now. The task is given back: it keeps its retries, and its topic is not fetched
+    until its `gate` lets it. `rest_ms`: how long it is not offered again even then, so that another one is tried first."""
+
+    def __init__(self, message: str, *, rest_ms: int = 0) -> None:
+        super().__init__(message)
+        self.rest_ms = rest_ms
 
 
 class WorkerError(PenstockError):

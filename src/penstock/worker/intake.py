@@ -7,8 +7,7 @@ back at once instead of when its lock ends.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -18,6 +17,7 @@ from penstock.worker.errors import RestError, WorkerError
 from penstock.worker.hand import Hand
 from penstock.worker.http.aio import Connection, Pool, within
 from penstock.worker.http.wire import Answer, Ask
+from penstock.worker.lanes import Lanes
 from penstock.worker.logic import OVERLOADED, retry_after_ms
 from penstock.worker.records import LockedTask
 
@@ -52,7 +52,7 @@ class Intake:
         pool: Pool,
         hand: Hand,
         worker: str,
-        topics: Sequence[dict[str, Any]],
+        lanes: Lanes,
         long_poll_ms: int,
         use_priority: bool,
         take: Callable[[list[LockedTask], bool], None],
@@ -65,8 +65,8 @@ class Intake:
         self._give_back = give_back
         self._reconcile = reconcile
         self._long_poll_ms = long_poll_ms
-        body = {"workerId": worker, "usePriority": use_priority, "topics": topics}
-        self._body = msgspec.json.encode(body)[:-1]
+        self._lanes = lanes
+        self._body = msgspec.json.encode({"workerId": worker, "usePriority": use_priority})[:-1]
         self._connection: Connection | None = None
         self._known = False
         self._appends = False
@@ -75,6 +75,8 @@ class Intake:
         self._failures = 0
         self._said = ""
         self._stopping = asyncio.Event()
+        self._replaced = False
+        """The poll that is under way asks for topics of before, and was told to end."""
 
     async def run(self) -> None:
         """Polls until it is told to stop; raises nothing that a later poll could mend."""
@@ -90,14 +92,31 @@ class Intake:
             if self._unsure:
                 await self._reconcile()
                 self._unsure = False
-            room = await self._room()
-            if not self._stopping.is_set():
-                await self._poll(min(room, FETCH_MAX))
+            await self._room()
+            await self._poll_lanes()
             self._recovered()
         except Overloaded as overloaded:
             await self._later(overloaded.message, overloaded.wait_ms)
         except WorkerError as error:
-            await self._later(error.message, None)
+            if not self._replaced:
+                await self._later(error.message, None)
+        self._replaced = False
+
+    async def _poll_lanes(self) -> None:
+        lanes = self._lanes
+        freed = self._hand.freed
+        freed.clear()
+        for lane in lanes.narrow():
+            most = min(lane.most, self._hand.room)
+            if most and not self._stopping.is_set():
+                await self._poll(lane.body, most, 0)
+        wide, changes_s = lanes.wide(), lanes.changes_in_s()
+        most = min(self._hand.room, FETCH_MAX)
+        if wide is not None and most and not self._stopping.is_set():
+            wait_ms = self._long_poll_ms if changes_s is None else min(self._long_poll_ms, round(changes_s * 1000))
+            await self._poll(wide, most, wait_ms)
+        elif changes_s is not None and not self._stopping.is_set():
+            await self._wait(freed, changes_s)
 
     def _recovered(self) -> None:
         if self._failures and not self._stopping.is_set():
@@ -122,8 +141,8 @@ class Intake:
 
     # ------------------------------------------------------------------------------------------ room
 
-    async def _room(self) -> int:
-        """How many tasks to ask for, as soon as it is worth asking."""
+    async def _room(self) -> None:
+        """Until it is worth asking for tasks."""
         hand = self._hand
         while not hand.room and not self._stopping.is_set():
             hand.freed.clear()
@@ -136,17 +155,16 @@ class Intake:
                     break
                 hand.freed.clear()
                 await self._wait(hand.freed, left_s)
-        return hand.room
 
     # ------------------------------------------------------------------------------------------ polling
 
-    async def _poll(self, most: int) -> None:
+    async def _poll(self, topics: bytes, most: int, long_poll_ms: int) -> None:
         if self._connection is None or not self._connection.usable:
             self._connection = await self._pool.connect()
             self._known = False
         # The first answer on a connection comes at once: it tells what kind of server this is.
-        wait_ms = self._long_poll_ms if self._known else 0
-        body = b'%b,"maxTasks":%d,"asyncResponseTimeout":%d}' % (self._body, most, wait_ms)
+        wait_ms = long_poll_ms if self._known else 0
+        body = b'%b,"topics":%b,"maxTasks":%d,"asyncResponseTimeout":%d}' % (self._body, topics, most, wait_ms)
         ask = Ask("POST", "/external-task/fetchAndLock", body, timeout_s=wait_ms / 1000 + ANSWER_S)
         try:
             answer = await within(self._connection.send(self._pool.address.request(ask)), ask)
@@ -173,6 +191,14 @@ class Intake:
             await self._give_back(tasks)
         elif tasks:
             self._take(tasks, self._appends)
+
+    def replace(self, lanes: Lanes) -> None:
+        """Asks for these topics from now on: the poll that is under way ends, where the server lets it."""
+        self._lanes = lanes
+        self._hand.freed.set()
+        if self._connection is not None and self._appends:
+            self._replaced = True
+            self._connection.say_goodbye()
 
     # ------------------------------------------------------------------------------------------ the end
 

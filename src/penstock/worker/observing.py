@@ -16,6 +16,8 @@ class Outcome(StrEnum):
     """Its process has gone on without it."""
     LOST = "lost"
     """Somebody else has it now, or the server has refused every report."""
+    PARKED = "parked"
+    """What it needs is out of order: it waits on the server with all its retries."""
     GIVEN_BACK = "given_back"
     """The worker stopped before it was done."""
 

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from penstock.base.clock import Clock
-from penstock.worker import values, worker_calls
-from penstock.worker.errors import BpmnError, InvalidVariable, TaskFailure
+from penstock.worker import attempts, values, worker_calls
+from penstock.worker.errors import BpmnError, InvalidVariable, Parked, TaskFailure
 from penstock.worker.handlers import Completed
 from penstock.worker.http.wire import Ask
 from penstock.worker.results import ProcessTaskResults, TaskResult
@@ -87,6 +87,13 @@ class Reporting:
             untold.__cause__ = error
             return self._failed(task, topic, untold)
 
+    def parked(self, task: ExternalTask, topic: Topic, parked: Parked) -> Report:
+        """The task rests with all the retries that it has, in the same attempt."""
+        left = topic.retries.count if task.retries is None else task.retries
+        details = attempts.marked(_sendable(parked.message), task.attempt)
+        ask = worker_calls.failure(task.id, self._worker, _sendable(parked.message), details, left, parked.rest_ms)
+        return Report("failure", ask, parked.rest_ms)
+
     def _failed(self, task: ExternalTask, topic: Topic, error: BaseException) -> Report:
         if isinstance(error, BpmnError):
             return self._bpmn_error(task, topic, error)
@@ -100,7 +107,8 @@ class Reporting:
         if wait_ms is None:
             wait_ms = topic.retries.wait_ms(left)
         message = str(error) or type(error).__name__
-        ask = worker_calls.failure(task.id, self._worker, _sendable(message), _details(error), left, wait_ms)
+        details = attempts.marked(_details(error), task.attempt + (not getattr(error, "unclear", False)))
+        ask = worker_calls.failure(task.id, self._worker, _sendable(message), details, left, wait_ms)
         return Report("failure", ask, wait_ms)
 
     def _bpmn_error(self, task: ExternalTask, topic: Topic, error: BpmnError) -> Report:

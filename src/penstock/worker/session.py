@@ -3,18 +3,19 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import TypeVar
+from collections.abc import Awaitable, Coroutine, Iterable, Mapping
+from typing import Any, TypeVar
 
 from penstock.base.clock import SystemClock
 from penstock.worker import worker_calls
-from penstock.worker.errors import ConnectionLost, RestError, WorkerError
+from penstock.worker.errors import ConnectionLost, Parked, RestError, WorkerError
 from penstock.worker.hand import Hand, Held, Stage
 from penstock.worker.heartbeat import AT_ONCE_MAX as LOCKS_AT_ONCE_MAX
 from penstock.worker.heartbeat import Heartbeat
 from penstock.worker.http.aio import Pool
 from penstock.worker.http.wire import Address
 from penstock.worker.intake import ANSWER_S, Intake
+from penstock.worker.lanes import Lanes
 from penstock.worker.logic import Logic, drive_async
 from penstock.worker.observing import Finished, Observer, Outcome
 from penstock.worker.records import LockedTask
@@ -66,13 +67,14 @@ class Session:
         self._running = 0
         self._resting: dict[str, float] = {}
         self._turns: dict[str, Turns] = {}
+        self._works: set[asyncio.Task[None]] = set()
         self._stopping = asyncio.Event()
         self._hurried = asyncio.Event()
         self._intake = Intake(
             pool=self._pool,
             hand=self._hand,
             worker=settings.worker_id,
-            topics=[topic.body(also=self._tracing.variables) for topic in topics.values()],
+            lanes=Lanes(self._hand, topics.values(), also=self._tracing.variables),
             long_poll_ms=settings.long_poll_ms,
             use_priority=settings.use_priority,
             take=self._take,
@@ -99,6 +101,11 @@ class Session:
         """Fetches no more."""
         self._stopping.set()
         self._intake.stop()
+
+    def replace(self, topics: Mapping[str, Topic]) -> None:
+        """Works these topics from now on. What is in hand is done as it was begun."""
+        self._topics = dict(topics)
+        self._intake.replace(Lanes(self._hand, topics.values(), also=self._tracing.variables))
 
     def hurry(self) -> None:
         """Does not wait for what runs."""
@@ -127,6 +134,8 @@ class Session:
         polling.cancel()
         await asyncio.gather(polling, return_exceptions=True)
         await self._give_back(list(self._hand))
+        if self._works:
+            await asyncio.wait(self._works)
         try:
             await self._reconcile()
         except WorkerError as error:
@@ -163,7 +172,8 @@ class Session:
         for locked in tasks:
             topic = self._topics.get(locked.topic_name)
             if topic is None:
-                logger.error("the server sent a task of topic %r, which was not asked for", locked.topic_name)
+                # It was asked for before the topics were replaced.
+                self._later(self._give_back_locked([locked]))
                 continue
             known = self._hand.of(locked.id)
             if known is not None and (known.report is None or known.report.what != "failure"):
@@ -204,6 +214,10 @@ class Session:
                 if not self._stopping.is_set():
                     self._start_queued()
             outcome = await self._report(held, report)
+        except Parked as parked:
+            logger.debug("%r is parked: %s", held.task, parked)
+            await self._park(held, parked)
+            outcome = Outcome.PARKED
         except asyncio.CancelledError:
             # Only the end of the session cancels: the task is given back with the rest.
             return
@@ -231,6 +245,11 @@ class Session:
         except Exception:
             logger.exception("the observer of worker %s failed", self._settings.worker_id)
 
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(work)
+        self._works.add(task)
+        task.add_done_callback(self._works.discard)
+
     # ------------------------------------------------------------------------------------------ one task
 
     async def _handle(self, held: Held) -> Report:
@@ -249,11 +268,21 @@ class Session:
                 raise
             # Something that the handler waited for was canceled, not the handler.
             return self._reporting.failed(task, held.topic, canceled)
+        except Parked:
+            raise
         except Exception as error:
             report = self._reporting.failed(task, held.topic, error)
             if report.what == "failure":
                 logger.info("%r failed: %s", task, error, exc_info=logger.isEnabledFor(logging.DEBUG))
             return report
+
+    async def _park(self, held: Held, parked: Parked) -> None:
+        if held.task.lock_lost:
+            return
+        if parked.rest_ms:
+            await self._report(held, self._reporting.parked(held.task, held.topic, parked))
+        else:
+            await self._unlock([held.task.id])
 
     async def _report(self, held: Held, report: Report) -> Outcome:
         try:
@@ -386,6 +415,9 @@ class Turns:
 
 class _Refused(Exception):
     """The server refused a report; its words are the failure's."""
+
+    unclear = True
+    """The work was done: who does it again says so with the same idempotency key."""
 
     def __init__(self, what: str, refused: RestError) -> None:
         super().__init__(f"{what} was refused by the engine: {refused.message}")

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
-from penstock.worker import calls, values
+from penstock.worker import attempts, calls, values
 from penstock.worker.logic import Logic
 from penstock.worker.records import LockedTask
 from penstock.worker.results import ProcessTaskResults, gather
@@ -131,6 +131,17 @@ class ExternalTask:
     def error_details(self) -> str | None:
         """The details of that."""
         return self._locked.error_details
+
+    @property
+    def attempt(self) -> int:
+        """How many times its work was begun, this time included: 1, 2, … A task whose worker has died, that was parked, or
+        of which nobody knows what became of it is still in the same attempt."""
+        return attempts.current(self.error_details, self.retries)
+
+    @property
+    def idempotency_key(self) -> str:
+        """For services that take an `Idempotency-Key`: the same for everybody who makes this attempt of this task."""
+        return f"{self.id}:{self.attempt}"
 
     @property
     def created_at(self) -> datetime | None:

@@ -1,7 +1,7 @@
 """What a worker asks for: one topic with its handler."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -22,8 +22,21 @@ FILTERS = (
 """What a topic may be restricted to (Camunda 7 `FetchExternalTaskTopicDto`), besides `processVariables`."""
 
 
+class Gate(Protocol):
+    """Says how much of a topic may be in hand: topics with the same gate share what it allows."""
+
+    def limit(self) -> int | None:
+        """How many tasks now; None: as many as the worker can do."""
+        ...
+
+    def opens_in_s(self) -> float:
+        """Seconds until a limit of 0 may be another."""
+        ...
+
+
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """A topic. `variables`: which ones are fetched; None: all. `filters`: see FILTERS, names in camelCase."""
+    """A topic. `variables`: which ones are fetched; None: all. `filters`: see FILTERS, names in camelCase. `gate`: how many
+    of its tasks may be fetched; None: whatever the worker can do."""
 
     name: str
     handler: Handler
@@ -33,6 +46,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     local_variables: bool = False
     filters: Mapping[str, Any] = {}
     process_variables: Mapping[str, Any] = {}
+    gate: Gate | None = None
 
     def body(self, *, also: Sequence[str] = ()) -> dict[str, Any]:
         """As fetchAndLock wants it. `also`: variables that the worker itself needs."""

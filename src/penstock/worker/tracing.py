@@ -7,6 +7,7 @@ The trace context (W3C) is taken from the variable `traceparent`, or else from t
 import importlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 from typing import Any
 
 from penstock.worker.task import ExternalTask
@@ -43,6 +44,22 @@ class Tracing:
             kind=self._trace.SpanKind.CONSUMER,
             attributes=_attributes(task),
         )
+
+
+def outgoing() -> Mapping[str, str]:
+    """The headers that carry the span in which this is called to another service; none without one."""
+    found: dict[str, str] = {}
+    if (propagate := _propagate()) is not None:
+        propagate.inject(found)
+    return found
+
+
+@cache
+def _propagate() -> Any:
+    try:
+        return importlib.import_module("opentelemetry.propagate")
+    except ImportError:
+        return None
 
 
 def _carrier(task: ExternalTask) -> dict[str, str]:

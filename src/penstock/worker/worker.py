@@ -5,10 +5,11 @@ import logging
 import signal
 import ssl
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from penstock.worker import handling
 from penstock.worker.backoff import Retries
 from penstock.worker.handlers import Handler, HandlerFunction
 from penstock.worker.http.wire import Address, Auth
@@ -16,7 +17,7 @@ from penstock.worker.observing import Observer
 from penstock.worker.results import RESULTS
 from penstock.worker.session import Session
 from penstock.worker.settings import Settings, own_id
-from penstock.worker.topic import FILTERS, Topic
+from penstock.worker.topic import FILTERS, Gate, Topic
 
 logger = logging.getLogger("penstock.worker")
 
@@ -106,6 +107,10 @@ class Worker:
         Address(value, self._tls, self._auth)
         self._base_url = value
 
+    def address(self, url: str) -> Address:
+        """Another address of the same server, with the worker's credentials. Raises ValueError."""
+        return Address(url, self._tls, self._auth)
+
     def task(
         self,
         topic: str,
@@ -115,13 +120,15 @@ class Worker:
         local_variables: bool = False,
         retries: Retries | None = None,
         process_variables: Mapping[str, Any] | None = None,
+        gate: Gate | None = None,
         **filters: Any,
     ) -> Callable[[H], H]:
         """The function that follows does the tasks of this topic (see `penstock.worker.handlers`).
 
         `variables`: which ones are fetched; left out, those of the handler's model, or all if it takes the task.
         `local_variables`: only those of the task's own scope. `process_variables`: only tasks of processes with these
-        values. `filters`: Camunda's, such as `processDefinitionKey="order"`. Raises TypeError and ValueError.
+        values. `filters`: Camunda's, such as `processDefinitionKey="order"`. `gate`: how many of its tasks may be fetched
+        (a `Breaker`). Raises TypeError and ValueError.
         """
         unknown = set(filters) - set(FILTERS)
         if unknown:
@@ -138,6 +145,7 @@ class Worker:
                     local_variables=local_variables,
                     filters=filters,
                     process_variables=process_variables or {},
+                    gate=gate,
                 )
             )
             return function
@@ -152,27 +160,29 @@ class Worker:
             raise RuntimeError("the worker runs: topics are added before")
         self.topics[topic.name] = topic
 
+    def replace(self, topics: Iterable[Topic]) -> None:
+        """Works these topics instead, also while it runs: what is in hand is done as it was begun. In the event loop."""
+        self.topics = {topic.name: topic for topic in topics}
+        if self._session is not None:
+            self._session.replace(self.topics)
+
+    def include(self, service: object) -> None:
+        """Adds the methods of an object that are marked with `handles`. Raises TypeError, ValueError."""
+        found = handling.methods(service)
+        if not found:
+            raise TypeError(f"{type(service).__name__} has no method that is marked with @handles(…)")
+        for method, options in found:
+            self.task(**options)(method)
+
     # ------------------------------------------------------------------------------------------ running
 
     def run(self) -> None:
         """Works until SIGTERM, SIGINT or `stop` (from another thread), then drains. A second signal does not wait for
         what runs."""
-        factory = _loop_factory()
-        with asyncio.Runner(loop_factory=factory) as runner:
-            runner.run(self._run_with_signals())
+        run_until_signalled(self.run_async, self)
 
-    async def _run_with_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        numbers = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
-        for number in numbers:
-            loop.add_signal_handler(number, self._signalled)
-        try:
-            await self.run_async()
-        finally:
-            for number in numbers:
-                loop.remove_signal_handler(number)
-
-    def _signalled(self) -> None:
+    def signalled(self) -> None:
+        """Somebody wants it to stop; the second time, at once."""
         session = self._session
         if session is None:
             return
@@ -223,6 +233,24 @@ class Worker:
     def in_hand(self) -> int:
         """How many tasks are locked by it and neither reported nor given back."""
         return 0 if self._session is None else self._session.in_hand
+
+
+def run_until_signalled(run: Callable[[], Coroutine[Any, Any, None]], worker: Worker) -> None:
+    """Runs it in an event loop of its own; SIGTERM and SIGINT stop the worker."""
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_with_signals(run, worker))
+
+
+async def _with_signals(run: Callable[[], Coroutine[Any, Any, None]], worker: Worker) -> None:
+    loop = asyncio.get_running_loop()
+    numbers = (signal.SIGTERM, signal.SIGINT) if threading.current_thread() is threading.main_thread() else ()
+    for number in numbers:
+        loop.add_signal_handler(number, worker.signalled)
+    try:
+        await run()
+    finally:
+        for number in numbers:
+            loop.remove_signal_handler(number)
 
 
 def _checked_lock(duration_ms: int) -> int:

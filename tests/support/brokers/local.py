@@ -56,6 +56,14 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+def program(name: str, package: str, *folders: str) -> str:
+    """The program `name`, which Debian's `package` has, in the path or one of `folders`. Raises NoBroker."""
+    found = shutil.which(name) or shutil.which(name, path=os.pathsep.join(folders))
+    if found is None:
+        raise NoBroker(f"there is no {name} here: apt-get install {package}")
+    return found
+
+
 def java() -> str:
     """The program `java`. Raises NoBroker."""
     found = shutil.which("java")

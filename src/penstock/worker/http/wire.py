@@ -27,6 +27,7 @@ class Ask(msgspec.Struct, frozen=True):
     timeout_s: float = 60.0
     type: str = "application/json"
     accept: str = "application/json"
+    headers: Mapping[str, str] = {}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -76,10 +77,11 @@ class Address:
         lines = [f"{ask.method} {self.prefix}{ask.path} HTTP/1.1\r\n{self._common}accept: {ask.accept}\r\n"]
         if self._auth is not None:
             lines += [f"{name}: {_line(value)}\r\n" for name, value in self._credentials(self._auth).items()]
+        lines += [f"{name}: {_line(value)}\r\n" for name, value in ask.headers.items()]
         if ask.body is not None:
             lines.append(f"content-type: {ask.type}\r\ncontent-length: {len(ask.body)}\r\n\r\n")
             return "".join(lines).encode("latin-1") + ask.body
-        lines.append("content-length: 0\r\n\r\n" if ask.method in ("POST", "PUT") else "\r\n")
+        lines.append("content-length: 0\r\n\r\n" if ask.method in ("POST", "PUT", "PATCH") else "\r\n")
         return "".join(lines).encode("latin-1")
 
     def _credentials(self, auth: Auth) -> Mapping[str, str]:
