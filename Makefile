@@ -25,9 +25,10 @@ worker: $(WORKERS)/node_modules/.package-lock.json ## works the order example's 
 
 cockpit: $(VENV)/.server $(COCKPIT) ## builds the cockpit into the package
 
-test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(WORKERS)/node_modules/.package-lock.json $(JAVA)/target/order-workers.jar ## every check and every test
+test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(VENV)/moto/.made $(WORKERS)/node_modules/.package-lock.json $(JAVA)/target/order-workers.jar ## every check and every test
 	@sh tools/postgres.sh
 	@sh tools/chromium.sh
+	@sh tools/brokers.sh
 	@$(MAKE) --no-print-directory check
 	$(VENV)/bin/pytest
 
@@ -104,6 +105,13 @@ $(VENV)/clients/.made: tests/clients/requirements.txt $(VENV)/.made
 	@echo 'Installing the Python clients that are tested into $(VENV)/clients …'
 	@$(PYTHON) -m venv --clear $(VENV)/clients
 	@$(VENV)/clients/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	@touch $@
+
+# What stands for AWS in tests. It wants another botocore than the client that is tested with it.
+$(VENV)/moto/.made: $(VENV)/.made
+	@echo 'Installing moto into $(VENV)/moto …'
+	@$(PYTHON) -m venv --clear $(VENV)/moto
+	@$(VENV)/moto/bin/python -m pip install --quiet --disable-pip-version-check 'moto[server]>=5.0'
 	@touch $@
 
 # Where there is no Java and no way to install it, the script says so and the file is not made.

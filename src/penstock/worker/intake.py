@@ -75,6 +75,7 @@ class Intake:
         self._failures = 0
         self._said = ""
         self._stopping = asyncio.Event()
+        self._polling = False
         self._replaced = False
         """The poll that is under way asks for topics of before, and was told to end."""
 
@@ -166,12 +167,18 @@ class Intake:
         wait_ms = long_poll_ms if self._known else 0
         body = b'%b,"topics":%b,"maxTasks":%d,"asyncResponseTimeout":%d}' % (self._body, topics, most, wait_ms)
         ask = Ask("POST", "/external-task/fetchAndLock", body, timeout_s=wait_ms / 1000 + ANSWER_S)
+        self._polling = True
         try:
             answer = await within(self._connection.send(self._pool.address.request(ask)), ask)
         except BaseException:
             self._unsure = True
             self._connection.close()
             raise
+        finally:
+            self._polling = False
+        if self._replaced:
+            # Nothing can be sent on it after the goodbye.
+            self._connection.close()
         await self._answered(answer)
 
     async def _answered(self, answer: Answer) -> None:
@@ -196,7 +203,7 @@ class Intake:
         """Asks for these topics from now on: the poll that is under way ends, where the server lets it."""
         self._lanes = lanes
         self._hand.freed.set()
-        if self._connection is not None and self._appends:
+        if self._connection is not None and self._polling and self._appends:
             self._replaced = True
             self._connection.say_goodbye()
 

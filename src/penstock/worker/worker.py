@@ -6,6 +6,7 @@ import signal
 import ssl
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -212,7 +213,9 @@ class Worker:
         """Has it stop: fetches no more, finishes what runs, gives back the rest. From any thread."""
         session = self._session
         if session is not None:
-            session.loop.call_soon_threadsafe(session.stop)
+            # Its loop is closed: it has stopped meanwhile.
+            with suppress(RuntimeError):
+                session.loop.call_soon_threadsafe(session.stop)
 
     async def __aenter__(self) -> Self:
         self._running = asyncio.create_task(self.run_async(), name="penstock-worker")
