@@ -38,11 +38,13 @@ async def value(host: ScriptHost, source: str, **variables: Any) -> Any:
         ("'x'.repeat(2e6)", "limit of 1000000 bytes for its result"),
         ("execution.setVariable('a', 'x'.repeat(2e6))", "limit of 1000000 bytes"),
         ("var a = []; for (var i = 0; i < 1e5; i++) a = [a]; a", "nested too deeply"),
-        ("for (;;) execution.setVariable('a', 1)", "time limit|10000 changes"),
+        ("for (;;) execution.setVariable('a', 1)", "10000 changes"),
     ],
 )
 async def test_limits(source: str, limit: str) -> None:
-    host = ScriptHost(time_limit_ms=300, memory_limit_bytes=16 * 1024 * 1024, message_limit_bytes=1_000_000)
+    # Only those that are to run out of time do: a busy machine needs more for the others.
+    time_limit_ms = 300 if limit.startswith("time limit") else 10_000
+    host = ScriptHost(time_limit_ms=time_limit_ms, memory_limit_bytes=16 * 1024 * 1024, message_limit_bytes=1_000_000)
     try:
         with pytest.raises(ScriptFailed, match=limit):
             await value(host, source)
