@@ -41,8 +41,16 @@ class Window:
     def fetch_room(self) -> int:
         """How many messages may be asked of the broker: `room`, less when messages as large as the last ones would pass
         the bound in bytes; 0 only where there is no room at all."""
+        return min(self.room(), self._messages_in(self.bytes_room()))
+
+    def prefetch(self) -> int:
+        """How many messages a broker that sends them by itself may have sent and not seen settled."""
+        return min(self._messages_max, self._messages_in(self._bytes_max))
+
+    def _messages_in(self, size: int) -> int:
+        """How many messages as large as the last ones it takes to reach `size`."""
         mean_bytes = UNKNOWN_BYTES if self._mean_bytes is None else max(1.0, self._mean_bytes)
-        return min(self.room(), int(self.bytes_room() / mean_bytes) + 1)
+        return int(size / mean_bytes) + 1
 
     def take(self, fetched: deque[Delivery], limit: int) -> list[Delivery]:
         """Gives out what was fetched, from the left, as far as the bounds allow."""

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TypeVar
@@ -82,10 +82,27 @@ def maven_jars(name: str, *artifacts: str) -> Path:
     return folder / "libs"
 
 
+def maven_archive(name: str, artifact: str) -> Path:
+    """A folder with what the archive `group:artifact:version:tar.gz:classifier` holds, fetched once. Raises NoBroker."""
+    folder = CACHE / name
+    stamp = folder / "artifacts"
+    if not stamp.exists() or stamp.read_text(encoding="utf-8") != artifact:
+        _fetch_archive(folder, artifact)
+        stamp.write_text(artifact, encoding="utf-8")
+    return folder
+
+
+def _fetch_archive(folder: Path, artifact: str) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
+    _run_maven(plugin, f"-Dartifact={artifact}", f"-DoutputDirectory={folder}")
+    for archive in folder.glob("*.tar.gz"):
+        subprocess.run(["tar", "-xzf", str(archive), "-C", str(folder)], check=True)
+        archive.unlink()
+
+
 def _fetch_jars(folder: Path, artifacts: Sequence[str]) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise NoBroker("there is no mvn here to fetch it: apt-get install maven")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     dependencies = "".join(
@@ -102,21 +119,33 @@ def _fetch_jars(folder: Path, artifacts: Sequence[str]) -> None:
     )
     plugin = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
     options = (f"-DoutputDirectory={folder / 'libs'}", "-DincludeScope=runtime")
-    done = subprocess.run(
-        [maven, "-q", "-B", "-f", str(folder / "pom.xml"), plugin, *options],
-        capture_output=True,
-        text=True,
-        timeout=FETCH_S,
-        check=False,
-    )
+    _run_maven("-f", str(folder / "pom.xml"), plugin, *options)
+
+
+def _run_maven(*arguments: str) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise NoBroker("there is no mvn here to fetch it: apt-get install maven")
+    done = subprocess.run([maven, "-q", "-B", *arguments], capture_output=True, text=True, timeout=FETCH_S, check=False)
     if done.returncode:
         raise NoBroker(f"Maven cannot fetch it: {done.stdout[-500:]}")
 
 
 class LocalProcess:
-    """A server as a child process that writes its log to a file."""
+    """A server as a child process that writes its log to a file.
 
-    def __init__(self, command: Sequence[str], log: Path, ready: Callable[[], bool]) -> None:
+    `pid_file`: where the server writes its own number, when the command is a script around it."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        log: Path,
+        ready: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+        pid_file: Path | None = None,
+    ) -> None:
+        self._environment = {**os.environ, **(environment or {})}
+        self._pid_file = pid_file
         self._command = command
         self._log = log
         self._ready = ready
@@ -125,7 +154,9 @@ class LocalProcess:
     def start(self) -> None:
         """Starts it and waits until it is ready. Raises BrokerFailed."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self._environment
+            )
         end_s = time.monotonic() + START_S
         while not self._ready():
             if self._process.poll() is not None or time.monotonic() > end_s:
@@ -136,7 +167,10 @@ class LocalProcess:
         """Stops it and waits until it has gone."""
         if self._process is not None:
             process, self._process = self._process, None
-            process.send_signal(how)
+            if self._pid_file is None:
+                process.send_signal(how)
+            elif self._pid_file.exists():
+                os.kill(int(self._pid_file.read_text(encoding="utf-8")), how)
             try:
                 process.wait(STOP_S)
             except subprocess.TimeoutExpired:

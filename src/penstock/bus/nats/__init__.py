@@ -1,0 +1,1 @@
+"""NATS JetStream, with nats-py."""

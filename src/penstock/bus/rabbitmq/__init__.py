@@ -1,0 +1,1 @@
+"""RabbitMQ, with aio-pika."""

@@ -1,0 +1,1 @@
+"""Redis Streams, with redis-py."""
