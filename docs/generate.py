@@ -81,7 +81,9 @@ def settings() -> str:
         "The command line wins over the environment, the environment over the file, the file over the default.\n\n"
         "The file is `penstock.toml` in the working folder, or what `--config` (`PENSTOCK_CONFIG`) names. Its section "
         "`[server]` takes the names below; its section `[delegates]` maps a name that models use "
-        "(`camunda:class`, `camunda:delegateExpression`, `bean.method`) to a Python callable, `module:callable`.",
+        "(`camunda:class`, `camunda:delegateExpression`, `bean.method`) to a Python callable, `module:callable`. Its "
+        "sections `[connections.*]`, `[[bridge]]` and `[topic.*]` are described in "
+        "[Join a broker](../howto/bridges.md).",
         _section("Server", _table(("option", "in `[server]`", "environment", "default", "meaning"), options)),
         _section(
             "Bounds and times of a node",

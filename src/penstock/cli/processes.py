@@ -76,6 +76,7 @@ class Supervisor:
         before = signal.set_wakeup_fd(write)
         handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
         handlers[signal.SIGCHLD] = signal.signal(signal.SIGCHLD, lambda *_: None)
+        handlers[signal.SIGHUP] = signal.signal(signal.SIGHUP, self._reload)
         try:
             self._children = [Child(self._settings_of(at)) for at in range(self._settings.processes)]
             self._watch(read)
@@ -134,6 +135,12 @@ class Supervisor:
             time.sleep(RESTART_S)
             if not self._stopping:
                 self._children[at] = Child(self._settings_of(at))
+
+    def _reload(self, *_: object) -> None:
+        """The configuration is to be read again."""
+        for child in self._children:
+            if child.process.poll() is None:
+                child.process.send_signal(signal.SIGHUP)
 
     def _end_all(self) -> None:
         for child in self._children:

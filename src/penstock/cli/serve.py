@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import structlog
@@ -16,6 +17,7 @@ from penstock.api.http1 import Connection
 from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
 from penstock.base.ids import UuidSource
+from penstock.bridge.bridges import Bridges
 from penstock.cli.collector import collect_rarely
 from penstock.cli.projecting import projecting
 from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
@@ -46,9 +48,10 @@ class CannotServe(Exception):
 class _Server(uvicorn.Server):
     """Leaves signals to us, and drains the node while it lets connections finish."""
 
-    def __init__(self, config: uvicorn.Config, node: Node, ready: Ready) -> None:
+    def __init__(self, config: uvicorn.Config, node: Node, bridges: Bridges, ready: Ready) -> None:
         super().__init__(config)
         self._node = node
+        self._bridges = bridges
         self._ready = ready
 
     @contextmanager
@@ -56,6 +59,7 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._asked_to_stop)
+        loop.add_signal_handler(signal.SIGHUP, self._bridges.reload_soon)
         yield
 
     def _asked_to_stop(self) -> None:
@@ -70,9 +74,14 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Connections are told to end first; then the waiting workers get their empty answers, so that they can.
-        draining = asyncio.create_task(self._node.drain())
+        draining = asyncio.create_task(self._drain())
         await super().shutdown(sockets)
         await draining
+
+    async def _drain(self) -> None:
+        """Bridges settle what they have taken while the node still takes it."""
+        await self._bridges.close()
+        await self._node.drain()
 
 
 def listen(host: str, port: int, *, shared: bool) -> socket.socket:
@@ -114,16 +123,19 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
         raise CannotServe(f"{without_password(settings.store)}: {error.message}") from None
     try:
         node = Node(store, clock=clock, ids=UuidSource(clock), settings=settings.node, delegates=delegates)
+        bridges = Bridges(node, Path(settings.config) if settings.config is not None else None)
         try:
             await node.start()
+            await bridges.start()
             collect_rarely()
-            server = _Server(http_config(create_app(node)), node, ready)
+            server = _Server(http_config(create_app(node)), node, bridges, ready)
             async with projecting(settings):
                 own = settings.metrics_port
                 await server.serve([bound, *([listen(settings.host, own, shared=False)] if own is not None else [])])
         except PenstockError as error:
             raise CannotServe(error.message) from None
         finally:
+            await bridges.close()
             await node.close()
     finally:
         await store.close()

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from penstock.bridge.config import SECTIONS
 from penstock.runtime.connecting import check_settings
 from penstock.runtime.protocol import Settings
 
@@ -54,6 +55,8 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int | None = None
     """A port of this process alone, besides the one that all share."""
     delegates: Mapping[str, str] = {}
+    config: str | None = None
+    """The file, which is followed while the server runs: its connections, bridges and topics."""
     delegates_folder: str | None = None
     """Where the modules of delegates may lie, beside what is installed."""
 
@@ -70,7 +73,7 @@ def read_file(path: Path | None) -> File:
         raise BadSettings(f"cannot read {path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} is no TOML: {error}") from None
-    _known(content, ("server", "delegates"), path, "")
+    _known(content, ("server", "delegates", *SECTIONS), path, "")
     server = _table(content, "server", path)
     delegates = _table(content, "delegates", path)
     _known(server, (*OPTIONS, *NODE_SETTINGS), path, "server.")

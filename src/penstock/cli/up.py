@@ -101,6 +101,7 @@ def up(
         node=node,
         metrics_port=metrics_port,
         delegates=file.delegates,
+        config=str(file.path.resolve()) if file.path is not None else None,
         delegates_folder=str((file.path or Path()).resolve().parent) if file.delegates else None,
     )
     from penstock.cli.serve import CannotServe

@@ -70,6 +70,7 @@ from penstock.runtime.executor import ATTEMPTS_MAX, Executor, Request, fail_job,
 from penstock.runtime.fetching import Fetching
 from penstock.runtime.hot import HotCache
 from penstock.runtime.jobs import JobRunner
+from penstock.runtime.letters import Letters
 from penstock.runtime.payload import check_events, clean
 from penstock.runtime.projector import NEWS, Projector
 from penstock.runtime.protocol import Deploy, Deployed, Outgoing, Settings
@@ -141,6 +142,8 @@ class Node:
         self.name = name if name is not None else (f"node-{ids.new()}" if shared else "main")
         self.delegates = Delegates(delegates)
         self.counters = counters = Counters()
+        self.letters = Letters()
+        self.bus_readings: Callable[[], Awaitable[Sequence[Measured]]] | None = None
         self._readings = Readings(counters, store, clock, plain=self.metrics, health=self.health)
         self._cache = HotCache(CACHE_BYTES_MAX)
         self._definitions = Definitions(store, clock, ids, settings, shared=shared, commit=self._commit_plan)
@@ -1147,7 +1150,8 @@ class Node:
 
     async def measure(self) -> Sequence[Measured]:
         """See `Engine.measure`."""
-        return await self._readings.take()
+        found = await self._readings.take()
+        return found if self.bus_readings is None else [*found, *await self.bus_readings()]
 
 
 _OUTSIDE = SUSPENSIONS | {CLEANUP}

@@ -16,6 +16,7 @@ from penstock.expr.values import TypedValue
 from penstock.identity.changes import MakeChanges, Operation
 from penstock.model.findings import Finding
 from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.letters import Letters
 from penstock.runtime.telemetry.catalogue import Measured
 from penstock.runtime.telemetry.counters import Counters
 from penstock.runtime.telemetry.loads import Load
@@ -145,6 +146,7 @@ class Engine(Protocol):
     ids: Ids
     settings: Settings
     counters: Counters
+    letters: Letters
 
     async def execute(self, command: Command, *, idempotency_key: str | None = None) -> Any:
         """Runs one unit of work; returns when it is durable.

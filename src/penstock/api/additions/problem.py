@@ -8,6 +8,8 @@ import msgspec
 from penstock.api import problems
 from penstock.api.http import Response
 from penstock.base.errors import (
+    BusFailed,
+    BusUnavailable,
     Conflict,
     EntitySuspended,
     Failure,
@@ -28,6 +30,8 @@ _TABLE: tuple[tuple[type[PenstockError], int], ...] = (
     (Conflict, 503),
     (Overloaded, 503),
     (StoreFailed, 503),
+    (BusUnavailable, 503),
+    (BusFailed, 422),
     (PenstockError, 500),
 )
 

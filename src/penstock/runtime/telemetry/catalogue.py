@@ -101,6 +101,23 @@ TASKS_AGE = _stored("penstock_external_task_oldest_age_seconds", "Age of the old
 INCIDENTS = _stored("penstock_incidents_open", "Incidents that nobody has resolved.", "type")
 WORKERS = _gauge("penstock_workers_waiting", "fetchAndLock requests that wait for work on this node.")
 
+BUS_MESSAGES = _counter(
+    "penstock_bus_messages_total",
+    "Messages that this node has taken from a bus, by bridge and what became of them: started, correlated, duplicate,"
+    " waiting (nobody waits for it yet), ignored (an event of another type), retried, dead, or the type of a reply.",
+    "bridge",
+    "outcome",
+)
+BUS_LAG = _stored(
+    "penstock_bus_lag_messages", "Messages that a bridge, or a channel of replies, has still to take.", "bridge"
+)
+BUS_AGE = _stored(
+    "penstock_bus_oldest_age_seconds", "Age of the oldest such message, where the broker can tell.", "bridge"
+)
+BUS_PUBLISHED = _counter("penstock_bus_published_total", "Messages that this node has published.", "connection")
+OUTBOX = _stored("penstock_outbox_messages", "Messages that wait to be published.", "connection")
+EARLY = _stored("penstock_early_messages", "Messages of a bus for which nobody waits yet.", "message")
+
 BEHIND_ROWS = _stored(
     "penstock_views_behind_rows", "Rows of the log that the views (queries, history) do not have yet."
 )
@@ -116,6 +133,9 @@ REQUESTS = _histogram(
     "route",
     "status",
 )
+
+BUS: Sequence[Metric] = (BUS_MESSAGES, BUS_LAG, BUS_AGE, BUS_PUBLISHED, OUTBOX, EARLY)
+"""Those that only a node with bridges shows."""
 
 METRICS: Sequence[Metric] = (
     INFO,
@@ -145,6 +165,7 @@ METRICS: Sequence[Metric] = (
     TASKS_DRAIN,
     INCIDENTS,
     WORKERS,
+    *BUS,
     BEHIND_ROWS,
     BEHIND_SECONDS,
     PROJECTED,

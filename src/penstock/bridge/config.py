@@ -1,0 +1,330 @@
+"""The sections of `penstock.toml` that are about buses: `[connections.*]`, `[[bridge]]`, `[topic.*]`.
+
+Models name topics and messages, never hosts: hosts and secrets stand here, or in the environment as `${NAME}`.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from penstock.base.errors import BadRequest, PenstockError
+from penstock.bridge.mapping import Mappings, Term
+from penstock.bridge.spans import span_ms
+from penstock.bus.protocol import DEFAULT_GROUP, DEFAULT_MAX_UNSETTLED, dead_letter_channel
+from penstock.bus.registry import ADAPTERS
+
+SECTIONS = ("connections", "bridge", "topic")
+
+ONCE, AT_LEAST_ONCE = "exactly-once", "at-least-once"
+
+_REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+_SCHEME = re.compile(r"[a-z][a-z+]{0,20}\Z")
+_CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class BadBridges(BadRequest):
+    """The configuration of connections, bridges or topics makes no sense; the message says what, where, what to do."""
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[connections.NAME]`: a broker. `url` with its secrets: never to be shown."""
+
+    url: str
+
+    @property
+    def scheme(self) -> str:
+        found = self.url.partition("://")[0]
+        return found if _SCHEME.match(found) else ""
+
+    def __repr__(self) -> str:
+        return f"Connection({self.scheme}://…)"
+
+
+class _Bridge(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[[bridge]]` as it is written."""
+
+    connection: str
+    channel: str
+    name: str | None = None
+    group: str = DEFAULT_GROUP
+    event: str | list[str] = []
+    start: str | None = None
+    message: str | None = None
+    tenant: str | None = None
+    id: str | None = None
+    delivery: str = ONCE
+    dedup_window: str = "P7D"
+    business_key: str | None = None
+    correlation_keys: dict[str, str] = {}
+    variables: dict[str, str] = {}
+    early: str = "PT1H"
+    attempts: int = 5
+    dead_letter: str | None = None
+    max_unsettled: int = DEFAULT_MAX_UNSETTLED
+    lease: str = "PT30S"
+
+
+class _Topic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`[topic."NAME"]` as it is written."""
+
+    connection: str
+    request: str | None = None
+    reply: str | None = None
+    group: str = DEFAULT_GROUP
+    timeout: str = "PT30S"
+    retries: int = 3
+    retry_timeout: str = "PT10S"
+    publish: str | None = None
+    event: str | None = None
+    data: dict[str, str] = {}
+
+
+class Bridge(msgspec.Struct, frozen=True, kw_only=True):
+    """Messages of one channel that start `start` (a process key) or are correlated as `message`.
+
+    `events`: CloudEvents types; none: every message. `early_ms`: how long a message waits for somebody to wait for it.
+    `attempts`: how often one is tried that the engine refuses or fails at. `lease_ms`: how long the broker waits for a
+    consumer that gives no sign of life, before others get its messages.
+    """
+
+    name: str
+    connection: str
+    channel: str
+    group: str
+    events: frozenset[str]
+    start: str | None
+    message: str | None
+    tenant: str | None
+    id: Term | None
+    exactly_once: bool
+    dedup_window_ms: int
+    business_key: Term | None
+    correlation_keys: Mappings
+    variables: Mappings
+    early_ms: int
+    attempts: int
+    dead_letter: str
+    max_unsettled: int
+    lease_ms: int
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """External tasks of one topic that leave over a bus.
+
+    With `reply` a consumer answers; without, the task is done when the broker has the event. `channel`: where it goes.
+    """
+
+    name: str
+    connection: str
+    channel: str
+    reply: str | None
+    group: str
+    event: str
+    data: Mappings
+    timeout_ms: int
+    retries: int
+    retry_timeout_ms: int
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that the file says of buses."""
+
+    connections: Mapping[str, Connection] = {}
+    bridges: Sequence[Bridge] = ()
+    topics: Mapping[str, Topic] = {}
+
+
+REQUESTED = "penstock.task.requested"
+
+
+def read(path: Path, environment: Mapping[str, str]) -> Config:
+    """Reads the sections. Raises BadBridges."""
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadBridges(f"cannot read {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadBridges(f"{path} is no TOML: {error}") from None
+    return parse(content, str(path), environment)
+
+
+def parse(content: Mapping[str, Any], file: str, environment: Mapping[str, str]) -> Config:
+    """What the content of `file` says. Raises BadBridges."""
+    connections = {
+        name: _connection(value, f"{file}: [connections.{name}]", environment)
+        for name, value in _section(content, "connections", file).items()
+    }
+    written = content.get("bridge", [])
+    if not isinstance(written, list):
+        raise BadBridges(f"{file}: bridges are written as [[bridge]], with two brackets each")
+    bridges = [
+        _bridge(value, f"{file}: [[bridge]] number {number}", connections) for number, value in enumerate(written, 1)
+    ]
+    topics = {
+        name: _topic(name, value, f'{file}: [topic."{name}"]', connections)
+        for name, value in _section(content, "topic", file).items()
+    }
+    _check_together(bridges, topics, file)
+    return Config(connections=connections, bridges=bridges, topics=topics)
+
+
+def _section(content: Mapping[str, Any], name: str, file: str) -> Mapping[str, Any]:
+    found = content.get(name, {})
+    if not isinstance(found, dict):
+        raise BadBridges(f"{file}: {name} must be a section of sections, such as [{name}.NAME]")
+    return found
+
+
+def _convert(value: Any, kind: type[S], where: str) -> S:
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        known = ", ".join(kind.__struct_fields__)
+        raise BadBridges(f"{where}: {error}; there are: {known}") from None
+
+
+def _connection(value: Any, where: str, environment: Mapping[str, str]) -> Connection:
+    found = _convert(value, Connection, where)
+
+    def of_environment(match: re.Match[str]) -> str:
+        name = match[1]
+        if name not in environment:
+            raise BadBridges(f"{where}: url names ${{{name}}}, which the environment does not have: set {name}")
+        return environment[name]
+
+    made = Connection(url=_REFERENCE.sub(of_environment, found.url))
+    if made.scheme not in ADAPTERS:
+        known = ", ".join(f"{scheme}://" for scheme in ADAPTERS)
+        raise BadBridges(f"{where}: url begins with {made.scheme}://, which no bus has: use one of {known}")
+    return made
+
+
+def _known(name: str, where: str, connections: Mapping[str, Connection]) -> None:
+    if name not in connections:
+        known = ", ".join(connections) or "none"
+        raise BadBridges(
+            f"{where}: there is no connection {name!r}: write [connections.{name}], or use one of: {known}"
+        )
+
+
+def _channel(text: str, what: str, where: str) -> str:
+    if not _CHANNEL.match(text):
+        raise BadBridges(f"{where}: {what} is {text!r}: channels have letters, digits and . _ -, at most 200")
+    return text
+
+
+def _bridge(value: Any, where: str, connections: Mapping[str, Connection]) -> Bridge:
+    written = _convert(value, _Bridge, where)
+    where = f"{where} (channel {written.channel!r})"
+    _known(written.connection, where, connections)
+    if (written.start is None) == (written.message is None):
+        raise BadBridges(f'{where}: say one of start = "process key" and message = "message name"')
+    if written.start is not None and written.correlation_keys:
+        raise BadBridges(f"{where}: correlation_keys are for a bridge with message; a start takes variables")
+    if written.delivery not in (ONCE, AT_LEAST_ONCE):
+        raise BadBridges(f'{where}: delivery is {written.delivery!r}: use "{ONCE}" or "{AT_LEAST_ONCE}"')
+    if written.attempts < 1 or written.max_unsettled < 1:
+        raise BadBridges(f"{where}: attempts and max_unsettled must be 1 or more")
+    events = [written.event] if isinstance(written.event, str) else written.event
+    target = written.start or written.message or ""
+    channel = _channel(written.channel, "channel", where)
+    return Bridge(
+        name=written.name or ".".join((written.connection, channel, written.group, *sorted(events), target)),
+        connection=written.connection,
+        channel=channel,
+        group=_channel(written.group, "group", where),
+        events=frozenset(events),
+        start=written.start,
+        message=written.message,
+        tenant=written.tenant,
+        id=_term(written.id, "id", where),
+        exactly_once=written.delivery == ONCE,
+        dedup_window_ms=_span(written.dedup_window, "dedup_window", where),
+        business_key=_term(written.business_key, "business_key", where),
+        correlation_keys=_terms(written.correlation_keys, "correlation_keys", where),
+        variables=_terms(written.variables, "variables", where),
+        early_ms=_span(written.early, "early", where),
+        attempts=written.attempts,
+        dead_letter=_channel(written.dead_letter or dead_letter_channel(channel), "dead_letter", where),
+        max_unsettled=written.max_unsettled,
+        lease_ms=max(1, _span(written.lease, "lease", where)),
+    )
+
+
+def _topic(name: str, value: Any, where: str, connections: Mapping[str, Connection]) -> Topic:
+    written = _convert(value, _Topic, where)
+    _known(written.connection, where, connections)
+    if (written.request is None) == (written.publish is None):
+        raise BadBridges(f'{where}: say one of request = "channel" (with reply) and publish = "channel" (with event)')
+    if written.request is not None and (written.reply is None or written.event is not None or written.data):
+        raise BadBridges(f'{where}: a request needs reply = "channel", and has neither event nor data')
+    if written.publish is not None and (written.event is None or written.reply is not None):
+        raise BadBridges(f'{where}: publish needs event = "type of the event", and has no reply')
+    if written.retries < 0:
+        raise BadBridges(f"{where}: retries is {written.retries}, but cannot be negative")
+    return Topic(
+        name=name,
+        connection=written.connection,
+        channel=_channel(written.request or written.publish or "", "request" if written.request else "publish", where),
+        reply=None if written.reply is None else _channel(written.reply, "reply", where),
+        group=_channel(written.group, "group", where),
+        event=written.event or REQUESTED,
+        data=_terms(written.data, "data", where),
+        timeout_ms=max(1, _span(written.timeout, "timeout", where)),
+        retries=written.retries,
+        retry_timeout_ms=_span(written.retry_timeout, "retry_timeout", where),
+    )
+
+
+def _span(text: str, what: str, where: str) -> int:
+    try:
+        return span_ms(text)
+    except PenstockError as error:
+        raise BadBridges(
+            f"{where}: {what} is {text!r}: {error.message} Write a duration such as PT30S or P7D."
+        ) from None
+
+
+def _term(text: str | None, what: str, where: str) -> Term | None:
+    if text is None:
+        return None
+    try:
+        return Term(text)
+    except ValueError as error:
+        raise BadBridges(f"{where}: {what} is no FEEL: {error}") from None
+
+
+def _terms(texts: Mapping[str, str], what: str, where: str) -> Mappings:
+    found: dict[str, Term] = {}
+    for name, text in texts.items():
+        term = _term(text, f"{what}.{name}", where)
+        assert term is not None
+        found[name] = term
+    return Mappings(found)
+
+
+def _check_together(bridges: Sequence[Bridge], topics: Mapping[str, Topic], file: str) -> None:
+    names: set[str] = set()
+    readers: dict[tuple[str, str, str], Bridge] = {}
+    for bridge in bridges:
+        if bridge.name in names:
+            raise BadBridges(f"{file}: two bridges are named {bridge.name!r}: give one of them another name")
+        names.add(bridge.name)
+        first = readers.setdefault((bridge.connection, bridge.channel, bridge.group), bridge)
+        if first.dead_letter != bridge.dead_letter:
+            raise BadBridges(
+                f"{file}: bridges {first.name!r} and {bridge.name!r} read one channel in one group and must have one "
+                "dead_letter"
+            )
+    for topic in topics.values():
+        if topic.reply is not None and (topic.connection, topic.reply, topic.group) in readers:
+            raise BadBridges(
+                f'{file}: [topic."{topic.name}"] takes its replies from {topic.reply!r}, which a bridge reads in the same '
+                "group: give one of them another group"
+            )

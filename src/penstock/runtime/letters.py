@@ -1,0 +1,97 @@
+"""The dead letters of all bridges and reply channels: listed, and replayed in bulk."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from penstock.base.errors import BadRequest
+from penstock.bus import dead_letters
+from penstock.bus.dead_letters import DeadMessage
+from penstock.bus.protocol import Bus
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A dead-letter channel of a connection."""
+
+    connection: str
+    channel: str
+
+
+class Filter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters; None is any. `channel`: where the message came from; `reason`: a part of its reason."""
+
+    connection: str | None = None
+    channel: str | None = None
+    reason: str | None = None
+    id: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def matches(self, letter: DeadMessage) -> bool:
+        """Whether it is one of them."""
+        return (
+            (self.channel is None or letter.channel == self.channel)
+            and (self.reason is None or self.reason.lower() in letter.reason.lower())
+            and (self.id is None or letter.id == self.id)
+            and (self.since_ms is None or letter.at_ms >= self.since_ms)
+            and (self.until_ms is None or letter.at_ms < self.until_ms)
+        )
+
+
+class Letter(msgspec.Struct, frozen=True, kw_only=True):
+    """A dead letter of one connection, with the channel in which it lies."""
+
+    connection: str
+    place: str
+    letter: DeadMessage
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """What a pass found. `complete`: all dead letters were seen, not only the first ten thousand of a channel."""
+
+    letters: Sequence[Letter]
+    complete: bool
+
+
+class Letters:
+    """Reads and replays. `buses`: the open connections by name; `places`: where dead letters may lie."""
+
+    def __init__(self) -> None:
+        self.buses: Mapping[str, Bus] = {}
+        self.places: Sequence[Place] = ()
+        self._one_at_a_time = asyncio.Lock()
+
+    async def find(self, wanted: Filter) -> Found:
+        """Those that match; nothing is changed. Raises BusUnavailable."""
+        return await self._pass(wanted, dry_run=True)
+
+    async def replay(self, wanted: Filter) -> Found:
+        """Sends those that match back to where they came from, with their ids. Raises BusUnavailable."""
+        return await self._pass(wanted, dry_run=False)
+
+    async def _pass(self, wanted: Filter, *, dry_run: bool) -> Found:
+        letters: list[Letter] = []
+        complete = True
+        async with self._one_at_a_time:
+            for place in self._chosen(wanted):
+                done = await dead_letters.replay(
+                    self.buses[place.connection], place.channel, wanted.matches, dry_run=dry_run
+                )
+                complete = complete and done.complete
+                letters += (
+                    Letter(connection=place.connection, place=place.channel, letter=letter) for letter in done.matched
+                )
+        return Found(letters=letters, complete=complete)
+
+    def _chosen(self, wanted: Filter) -> list[Place]:
+        known = {place.connection for place in self.places}
+        if wanted.connection is not None and wanted.connection not in known:
+            raise BadRequest(
+                f"no bridge and no topic uses a connection '{wanted.connection}'; there are: {', '.join(sorted(known))}"
+            )
+        return [
+            place
+            for place in self.places
+            if place.connection in self.buses and wanted.connection in (None, place.connection)
+        ]
