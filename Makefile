@@ -28,7 +28,7 @@ cockpit: $(VENV)/.server $(COCKPIT) ## builds the cockpit into the package
 test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(VENV)/moto/.made $(WORKERS)/node_modules/.package-lock.json $(JAVA)/target/order-workers.jar ## every check and every test
 	@sh tools/postgres.sh
 	@sh tools/chromium.sh
-	@sh tools/brokers.sh
+	@sh tools/brokers.sh $(VENV)
 	@$(MAKE) --no-print-directory check
 	$(VENV)/bin/pytest
 

@@ -1,29 +1,47 @@
 #!/bin/sh
-# Makes sure that the tests find the brokers that Debian has: Redis, NATS and RabbitMQ. Nothing is started; each run of the
-# tests starts brokers of its own on free ports, in temporary folders.
+# Makes sure that the tests find the brokers that Debian has (Redis, NATS and RabbitMQ), and, in the virtual environment that
+# is the argument, ActiveMQ's client, which has to be compiled. Nothing is started; each run of the tests starts brokers of
+# its own on free ports, in temporary folders.
 set -eu
+venv=$1
 
 has() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/usr/lib/rabbitmq/bin/$1" ]; }
 
-missing=
-for broker in redis-server nats-server rabbitmq-server; do
-    has "$broker" || missing="$missing $broker"
-done
-[ -n "$missing" ] || exit 0
-if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    echo "Not all brokers are here, their tests are skipped: sudo apt-get install$missing" >&2
-    exit 0
-fi
+has_client() { "$venv/bin/python" -c 'import proton' 2>/dev/null; }
 
-echo "Installing Debian's$missing …"
-# The packages would start services of their own; policy-rc.d keeps them from that.
-policy=/usr/sbin/policy-rc.d
-if [ ! -e "$policy" ]; then
-    trap 'rm -f "$policy"' EXIT
-    printf '#!/bin/sh\nexit 101\n' >"$policy"
-    chmod 755 "$policy"
+can_compile() {
+    command -v c++ >/dev/null && "$venv/bin/python" -c '
+import pathlib, sys, sysconfig
+sys.exit(not (pathlib.Path(sysconfig.get_paths()["include"]) / "Python.h").exists())'
+}
+
+install() {
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        echo "Not all brokers are here, their tests are skipped: sudo apt-get install $*" >&2
+        return
+    fi
+    echo "Installing Debian's $* …"
+    # The packages would start services of their own; policy-rc.d keeps them from that.
+    policy=/usr/sbin/policy-rc.d
+    if [ ! -e "$policy" ]; then
+        trap 'rm -f "$policy"' EXIT
+        printf '#!/bin/sh\nexit 101\n' >"$policy"
+        chmod 755 "$policy"
+    fi
+    DEBIAN_FRONTEND=noninteractive
+    export DEBIAN_FRONTEND
+    apt-get update -qq
+    apt-get install -qq -y --no-install-recommends "$@" >/dev/null
+}
+
+set --
+for broker in redis-server nats-server rabbitmq-server; do
+    has "$broker" || set -- "$@" "$broker"
+done
+has_client || can_compile || set -- "$@" g++ python3-dev
+[ $# -eq 0 ] || install "$@"
+
+if ! has_client && can_compile; then
+    echo "Compiling ActiveMQ's client …"
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check 'python-qpid-proton>=0.39'
 fi
-export DEBIAN_FRONTEND=noninteractive
-apt-get update -qq
-# shellcheck disable=SC2086
-apt-get install -qq -y --no-install-recommends $missing >/dev/null

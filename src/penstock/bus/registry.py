@@ -35,8 +35,6 @@ ADAPTERS = {
     "nats": NATS,
     "sqs+http": SQS,
     "sqs+https": SQS,
-    "sns+http": SQS,
-    "sns+https": SQS,
     "activemq": ACTIVEMQ,
 }
 

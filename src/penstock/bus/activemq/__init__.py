@@ -1,0 +1,1 @@
+"""ActiveMQ Artemis over AMQP 1.0, with python-qpid-proton."""
