@@ -7,7 +7,7 @@ from random import Random
 from typing import NamedTuple
 
 from blocks import Model
-from models import random_model
+from drawn_models import random_model
 from random_run import Run
 
 _Act = Callable[[Run], None]
