@@ -150,6 +150,54 @@ def test_what_has_no_command_in_other_tests_is_touched_too() -> None:
     assert not _changed(s, ev.BusinessKeySet("key"))
 
 
+def _long_variable(s: Scenario, scope: str) -> str:
+    id: str = s.engine.ids.new()
+    _changed(s, ev.VariableSet(id, scope, "long", from_native("y" * 5_000), 0, None))
+    return id
+
+
+def test_a_kept_scope_with_what_waits_in_it_and_its_revival() -> None:
+    s = _wide()
+    kept, subscription = s.engine.ids.new(), s.engine.ids.new()
+    long = (s.engine.ids.new(), "long", from_native("y" * 5_000))
+    # The new chunk, and that of the value.
+    assert len(_changed(s, ev.ExecutionKept(kept, s.id, "sub", "sub:1", [long]))) == 2
+    assert len(_changed(s, ev.SubscriptionCreated(subscription, "compensate", None, kept, "sub"))) == 1
+    assert len(_changed(s, ev.ExecutionRevived(kept, s.id, "sub"))) == 1
+    # Another execution's from now on: it leaves one chunk and comes into the other.
+    other = next(iter(s.state.external_tasks.values())).execution
+    assert codec._chunk_of(other) != codec._chunk_of(kept)
+    assert len(_changed(s, ev.SubscriptionMigrated(subscription, "work", other, "name"))) == 2
+    assert s.state.executions[other].subscriptions == {subscription: None}
+    assert len(_changed(s, ev.SubscriptionDeleted(subscription))) == 1
+    assert None in _changed(s, ev.ExecutionEnded(kept, [long[0]])).values()
+
+
+def test_a_path_is_detached_and_attached_with_its_variables() -> None:
+    s = _wide()
+    task = next(iter(s.state.external_tasks.values()))
+    source = task.execution
+    moved, stays = _long_variable(s, source), _long_variable(s, s.id)
+    path = s.engine.ids.new()
+    written = _changed(s, ev.PathDetached(source, path, "work", variables=[moved], tasks=[task.id]))
+    assert codec._chunk_of_value(moved) not in written and codec._chunk_of_value(stays) not in written
+    assert task.execution == path
+    there = s.state.executions[path].activity_instance or ""
+    assert len(_changed(s, ev.ActivityMigrated(path, "elsewhere", there, s.id, "serviceTask"))) == 1
+    _changed(s, ev.PathAttached(path, source, "work", variables=[moved], tasks=[task.id]))
+    assert path not in s.state.executions and s.state.executions[source].variables["long"].id == moved
+
+
+def test_what_waits_at_no_execution_has_a_chunk_of_its_own() -> None:
+    s = _wide()
+    job = next(iter(s.state.jobs.values()))
+    assert job.execution is not None
+    del s.state.executions[job.execution].jobs[job.id]
+    job.execution = None
+    assert _changed(s, ev.JobFailed(job.id, "message", "stack", retries=1)).keys() == {codec._LOOSE}
+    assert _changed(s, ev.JobDeleted(job.id)) == {codec._LOOSE: None}
+
+
 def test_a_long_value_is_written_when_it_changes_and_not_with_what_lies_beside_it() -> None:
     s = Scenario(model('<startEvent id="start"/><userTask id="task"/>', flows="start task"))
     s.start(long="y" * 100_000, short=1)
@@ -182,6 +230,8 @@ def test_the_chunks_of_release_0_1_are_read_and_written_anew(wide: Scenario) -> 
         x.id: list(x.children) for x in wide.state.executions.values()
     }
     touched = Touched()
+    assert codec.encode_changed(read, old, touched) is None, "a new head would say that the places are known"
     touched.executions[next(iter(read.executions))] = None
+    assert codec.encode_changed(read, old, touched) is None
     assert codec.encode_changed(read, {codec._chunk_of(id): old[1] for id in touched.executions}, touched) is None
     assert codec.decode(*codec.encode(read)) == read

@@ -80,7 +80,7 @@ def encode_changed(
 ) -> tuple[bytes, dict[int, bytes | None]] | None:
     """(head, chunks that differ from those `before`; None: there is none of this number any more). None when the whole has to
     be packed: everything was touched, or what was there has an older layout."""
-    if touched.everything:
+    if touched.everything or _is_old(before, touched):
         return None
     members: dict[int, dict[str, None]] = {}
     for id in touched.executions:
@@ -103,6 +103,15 @@ def encode_changed(
     if elsewhere or values:
         _change_values(changed, before, touched, elsewhere, values)
     return _head(instance), changed
+
+
+def _is_old(before: Mapping[int, bytes], touched: Touched) -> bool:
+    """Whether the chunks have an older layout and none that is read anyway shows it. A new head says that the places of
+    children are known, which old chunks do not. All chunks of an instance have one layout."""
+    if any(_chunk_of(id) in before for id in touched.executions):
+        return False
+    some = next(iter(before.values()), None)
+    return some is not None and _chunk_decoder.decode(some).layout != LAYOUT
 
 
 def _note(changed: dict[int, bytes | None], before: Mapping[int, bytes], number: int, chunk: bytes | None) -> None:
