@@ -26,6 +26,7 @@ from penstock.engine.state import Execution, Task, Variable
 from penstock.engine.unit import Run, operation
 from penstock.engine.variables import (
     all_visible,
+    check_kept,
     evaluate,
     evaluate_text,
     remove_variable,
@@ -209,6 +210,7 @@ def change_task(run: Run, task: Task, **changes: Any) -> None:
 def set_task_local(run: Run, task: Task, name: str, value: TypedValue) -> None:
     """Sets a variable of the task itself."""
     found = task.variables.get(name)
+    check_kept(found, name, value)
     run.emit(
         VariableSet(
             variable=found.id if found else run.new_id(),

@@ -150,6 +150,7 @@ def set_local(
 ) -> None:
     """Creates or updates the variable in the scope of `x` itself. `placed`: history shows it at an activity instance."""
     found = x.variables.get(name)
+    check_kept(found, name, value)
     run.emit(
         VariableSet(
             variable=found.id if found else run.new_id(),
@@ -163,6 +164,15 @@ def set_local(
         )
     )
     run.changed(x, name, "update" if found else "create")
+
+
+def check_kept(found: Variable | None, name: str, value: TypedValue) -> None:
+    """Raises Failure when a transient value would take the place of a stored one: at the end of the unit the live state would
+    have lost what the log still has (Camunda 7 `CoreLogger.transientVariableException`)."""
+    if value.transient and found is not None and not found.value.transient:
+        raise Failure(
+            f"ENGINE-17006 Cannot set transient variable with name {name} to non-transient variable and vice versa."
+        )
 
 
 def set_variable(run: Run, x: Execution, name: str, value: TypedValue, *, source: str | None = None) -> None:

@@ -482,7 +482,10 @@ class Executor:
         decoded again when they are needed."""
         for id, hot in hots.items():
             run = unit.runs.get(id)
-            if hot.instance is None and hot.head is not None and run is not None and not (run.events or run.logged):
+            if hot.instance is not None or hot.head is None or run is None:
+                continue
+            # Transient variables change the state, and leave no event behind.
+            if not (run.events or run.logged or run.transient):
                 hot.instance = run.instance
 
     async def _check_again(self, rests_on: "_RestsOn") -> None:
