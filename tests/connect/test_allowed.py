@@ -49,6 +49,10 @@ def test_listed(entry: str, url: str) -> None:
         ("*.example.com", "https://evilexample.com/"),
         ("*", "http://10.0.0.1/"),
         ("*", "http://[::1]/"),
+        ("*", "http://[::ffff:10.0.0.1]/"),
+        ("*", "http://10.0.0.1./"),
+        ("*", "http://\uff11\uff10.0.0.1/"),
+        ("*.0.0.1", "http://127.0.0.1/"),
         ("10.1.2.3", "http://10.1.2.4/"),
     ],
 )

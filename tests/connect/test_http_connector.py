@@ -127,6 +127,11 @@ async def test_a_redirect_is_checked_like_the_first_url(server: HttpServer) -> N
     with pytest.raises(ConnectorRefused, match="must begin with"):
         await call(connector(server), f"{server.url}/old")
     assert [seen.path for seen in server.seen] == ["/old", "/old"]
+    for nonsense in ("http://[::1", "http://a:x/", "//u:secret@a:x/"):
+        server.answers["/old"] = text("", 302, Location=nonsense)
+        with pytest.raises(ConnectorRefused, match="is no URL") as refused:
+            await call(connector(server), f"{server.url}/old")
+        assert "secret" not in refused.value.message
 
 
 async def test_another_origin_does_not_get_credentials(server: HttpServer) -> None:
@@ -158,6 +163,12 @@ async def test_a_large_answer_is_refused_before_it_is_there(server: HttpServer) 
         await call(connector(server), f"{server.url}/big")
     server.answers["/fits"] = text(b"x" * 10_000)
     assert len((await call(connector(server), f"{server.url}/fits"))["response"]) == 10_000
+
+
+async def test_a_proxy_of_the_environment_is_not_used(server: HttpServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    assert (await call(connector(server), f"{server.url}/"))["response"] == "ok"
 
 
 async def test_an_encoding_that_was_not_asked_for_is_refused(server: HttpServer) -> None:

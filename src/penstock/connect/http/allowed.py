@@ -36,10 +36,10 @@ class Host(msgspec.Struct, frozen=True):
         """Whether a URL with this host and port may be called."""
         if self.port != 0 and port != (default_port if self.port is None else self.port):
             return False
-        if self.name.startswith("*."):
-            return host.endswith(self.name[1:])
+        if not self.name.startswith("*"):
+            return self.name == host
         # Any name, but no address: that is written out.
-        return self.name == host or (self.name == "*" and literal(host) is None)
+        return host.endswith(self.name[1:]) and literal(host) is None
 
 
 class Allowed:

@@ -11,7 +11,6 @@ from collections.abc import Callable, Coroutine, Mapping, Sequence
 from functools import cache
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urljoin
 
 import httpx
 
@@ -73,7 +72,7 @@ class HttpConnector:
                 await response.aclose()
             if not left:
                 break
-            before, target = target, target_of(urljoin(target.url, location))
+            before, target = target, target_of(location, target.url)
             if response.status_code == 303 and method != "HEAD":
                 method, payload = "GET", None
             if target.origin != before.origin:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urljoin, urlsplit
 
 import msgspec
 
@@ -87,27 +87,34 @@ def read(inputs: Mapping[str, Any], key: str) -> Call:
     )
 
 
-def target_of(url: str) -> Target:
-    """Reads a URL. Raises ConnectorRefused."""
+def target_of(url: str, base: str = "") -> Target:
+    """Reads a URL; `base`: the one that a redirect is relative to. Raises ConnectorRefused."""
     if len(url) > URL_CHARS_MAX:
         raise ConnectorRefused(f"The URL has {len(url)} characters, more than {URL_CHARS_MAX}")
+    if not url.isprintable() or " " in url:
+        raise ConnectorRefused(f"The URL {_shown(url)!r} has characters that must be encoded")
     try:
+        url = urljoin(base, url)
         parts = urlsplit(url)
         port = parts.port
-    except ValueError as error:
-        raise ConnectorRefused(f"'{url}' is no URL: {error}") from None
+    except ValueError:
+        raise ConnectorRefused(f"'{_shown(url)}' is no URL: look at its host and port") from None
     scheme = parts.scheme.lower()
     if scheme not in DEFAULT_PORTS:
-        raise ConnectorRefused(f"'{url}' must begin with http:// or https://")
+        raise ConnectorRefused(f"'{_shown(url)}' must begin with http:// or https://")
     if parts.username is not None or parts.password is not None:
         raise ConnectorRefused("A URL with a user in it is not called: send the header Authorization")
     host = _host(parts.hostname or "", url)
     path = quote(parts.path or "/", safe=_PATH_SAFE)
     if parts.query:
         path += f"?{quote(parts.query, safe=_PATH_SAFE)}"
-    if not url.isprintable() or " " in url:
-        raise ConnectorRefused(f"The URL {url!r} has characters that must be encoded")
     return Target(url, scheme, host, port if port is not None else DEFAULT_PORTS[scheme], path)
+
+
+def _shown(url: str) -> str:
+    """A URL that cannot be read, for messages: without what may hold secrets, the query and who is before an @."""
+    before, at, rest = url.partition("?")[0].partition("#")[0].rpartition("@")
+    return f"{before.partition('://')[0]}://…@{rest}" if at else rest
 
 
 def _host(host: str, url: str) -> str:
@@ -115,14 +122,14 @@ def _host(host: str, url: str) -> str:
     address = literal(host)
     if address is not None:
         if "%" in host:
-            raise ConnectorRefused(f"'{url}' names a zone of an address: it is not called")
+            raise ConnectorRefused(f"'{_shown(url)}' names a zone of an address: it is not called")
         return str(address)
     try:
         name = host.removesuffix(".").encode("idna").decode("ascii").lower()
     except UnicodeError:
         name = ""
     if not name:
-        raise ConnectorRefused(f"'{url}' names no host")
+        raise ConnectorRefused(f"'{_shown(url)}' names no host")
     return name
 
 
@@ -153,15 +160,19 @@ def _payload(found: Any) -> bytes | None:
         return None
     if isinstance(found, bytes):
         return found
-    if isinstance(found, str):
-        return found.encode()
-    if isinstance(found, XmlText):
-        return found.text.encode()
-    if isinstance(found, JsonNode | Mapping | list | tuple):
-        try:
+    try:
+        if isinstance(found, str):
+            return found.encode()
+        if isinstance(found, XmlText):
+            return found.text.encode()
+        if isinstance(found, JsonNode | Mapping | list | tuple):
             return msgspec.json.encode(json_of(found))
-        except Problem as problem:
-            raise ConnectorRefused(f"The input parameter 'payload' is no JSON: {problem.message}") from None
+    except Problem as problem:
+        raise ConnectorRefused(f"The input parameter 'payload' is no JSON: {problem.message}") from None
+    except UnicodeEncodeError:
+        raise ConnectorRefused(
+            "The input parameter 'payload' has half of a character in it (a lone surrogate)"
+        ) from None
     raise ConnectorRefused(f"The input parameter 'payload' must be text or JSON, but is {type(found).__name__}")
 
 
