@@ -7,6 +7,8 @@ from typing import Any
 import structlog
 from opentelemetry import trace
 
+from penstock.cli.quiet import is_safe
+
 FORMATS = ("human", "json")
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -45,6 +47,7 @@ def configure(log_format: str, level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
+    handler.addFilter(is_safe)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())

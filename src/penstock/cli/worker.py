@@ -52,11 +52,14 @@ def run(
     """Run a worker until SIGTERM or Ctrl-C; then it finishes what it has begun and gives back the rest."""
     from penstock.base.errors import PenstockError
     from penstock.cli.fail import USAGE, fail
+    from penstock.cli.quiet import is_safe
 
     level = logging.getLevelNamesMapping().get(log_level.upper())
     if level is None:
         fail(f"{log_level!r} is no level of logging: debug, info, warning or error", USAGE)
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(is_safe)
     try:
         found = _found(place, None if url is None else rest_url(url))
         if least is None and most is None:
