@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from penstock.worker import AsyncClient, Basic, Bearer, Client, ConnectionLost, Headers, RestError
+from penstock.worker.errors import AnswerTooLong
 from penstock.worker.http.aio import Pool
 from penstock.worker.http.blocking import Pool as BlockingPool
 from penstock.worker.http.wire import Address, Answer, Ask
@@ -124,6 +125,17 @@ async def test_what_is_no_answer(answer: bytes, message: str, blocking: bool) ->
         with pytest.raises(ConnectionLost, match=message) as caught:
             await _ask(url, blocking, Ask("GET", "/version", timeout_s=0.2))
     assert caught.value.sent
+
+
+@pytest.mark.parametrize("blocking", [False, True], ids=["asyncio", "blocking"])
+async def test_a_long_answer_is_not_read_to_its_end(blocking: bool) -> None:
+    canned = Canned(b"HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n" + b"x" * 11)
+    async with serving(canned) as url:
+        with pytest.raises(AnswerTooLong, match="more than 10 bytes") as caught:
+            await _ask(url, blocking, Ask("GET", "/version", timeout_s=5, answer_bytes_max=10))
+    assert caught.value.sent
+    async with serving(Canned(ANSWERS[0][0])) as url:
+        assert (await _ask(url, blocking, Ask("GET", "/version", answer_bytes_max=5))).body == b"hello"
 
 
 @pytest.mark.parametrize("blocking", [False, True], ids=["asyncio", "blocking"])

@@ -70,6 +70,10 @@ class ConnectionLost(WorkerError):
         self.sent = sent
 
 
+class AnswerTooLong(ConnectionLost):
+    """The server's answer has more bytes than it may have; it was not read to its end."""
+
+
 class InvalidVariable(WorkerError):
     """A value is no process variable, or does not fit. `name` is the variable's."""
 

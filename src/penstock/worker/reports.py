@@ -90,7 +90,7 @@ class Reporting:
     def parked(self, task: ExternalTask, topic: Topic, parked: Parked) -> Report:
         """The task rests with all the retries that it has, in the same attempt."""
         left = topic.retries.count if task.retries is None else task.retries
-        details = attempts.marked(_sendable(parked.message), task.attempt)
+        details = attempts.marked(_sendable(parked.message), task.attempt, attempts.parks(task.error_details) + 1)
         ask = worker_calls.failure(task.id, self._worker, _sendable(parked.message), details, left, parked.rest_ms)
         return Report("failure", ask, parked.rest_ms)
 

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Coroutine, Iterable, Mapping
 from typing import Any, TypeVar
 
 from penstock.base.clock import SystemClock
-from penstock.worker import worker_calls
-from penstock.worker.errors import ConnectionLost, Parked, RestError, WorkerError
+from penstock.worker import attempts, worker_calls
+from penstock.worker.errors import ConnectionLost, Parked, RestError, TaskFailure, WorkerError
 from penstock.worker.hand import Hand, Held, Stage
 from penstock.worker.heartbeat import AT_ONCE_MAX as LOCKS_AT_ONCE_MAX
 from penstock.worker.heartbeat import Heartbeat
@@ -216,8 +216,7 @@ class Session:
             outcome = await self._report(held, report)
         except Parked as parked:
             logger.debug("%r is parked: %s", held.task, parked)
-            await self._park(held, parked)
-            outcome = Outcome.PARKED
+            outcome = await self._park(held, parked)
         except asyncio.CancelledError:
             # Only the end of the session cancels: the task is given back with the rest.
             return
@@ -276,13 +275,19 @@ class Session:
                 logger.info("%r failed: %s", task, error, exc_info=logger.isEnabledFor(logging.DEBUG))
             return report
 
-    async def _park(self, held: Held, parked: Parked) -> None:
-        if held.task.lock_lost:
-            return
-        if parked.rest_ms:
-            await self._report(held, self._reporting.parked(held.task, held.topic, parked))
-        else:
-            await self._unlock([held.task.id])
+    async def _park(self, held: Held, parked: Parked) -> Outcome:
+        task = held.task
+        if task.lock_lost:
+            return Outcome.PARKED
+        if not parked.rest_ms:
+            await self._unlock([task.id])
+            return Outcome.PARKED
+        if attempts.parks(task.error_details) >= attempts.PARKS_MAX:
+            why = f"parked {attempts.PARKS_MAX} times, and failed once more: {parked.message}"
+            failure = TaskFailure(why, details=why, unclear=True)
+            return await self._report(held, self._reporting.failed(task, held.topic, failure))
+        await self._report(held, self._reporting.parked(task, held.topic, parked))
+        return Outcome.PARKED
 
     async def _report(self, held: Held, report: Report) -> Outcome:
         try:

@@ -17,7 +17,7 @@ from penstock.worker import (
     TaskFailure,
     Worker,
 )
-from penstock.worker.attempts import current, marked
+from penstock.worker.attempts import current, marked, parks
 from support.processes import Server
 
 QUICK = Retries(count=3, backoff=Backoff(first_ms=20, most_ms=20))
@@ -30,12 +30,17 @@ QUICK = Retries(count=3, backoff=Backoff(first_ms=20, most_ms=20))
         (marked("Traceback …", 2), 2, 2),
         (marked("", 7), 1, 7),
         (marked("ends here\n", 12), 0, 12),
+        (marked("endpoint e is open", 3, parks=12), 2, 3),
         ("(next attempt: 3) and more", None, 1),
         ("somebody else's words", 4, 1_000_004),
     ],
 )
 def test_the_number_of_an_attempt(details: str | None, retries: int | None, attempt: int) -> None:
     assert current(details, retries) == attempt
+
+
+def test_how_often_a_task_was_parked() -> None:
+    assert [parks(details) for details in (None, "words", marked("", 2), marked("why", 2, parks=7))] == [0, 0, 0, 7]
 
 
 async def _keys(client: AsyncClient, base_url: str, topic: str, outcomes: list[BaseException | None]) -> list[str]:
@@ -85,6 +90,36 @@ async def test_who_gets_the_task_of_a_dead_worker_makes_the_same_attempt(
 
     await asyncio.wait_for(worker.run_async(), 60)
     assert seen == [f"{task['id']}:1"]
+
+
+async def test_the_only_task_that_there_is_becomes_an_incident_when_it_always_fails(
+    server: Server, base_url: str, aclient: AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("penstock.worker.attempts.PARKS_MAX", 2)
+    await aclient.deploy("k-alone", resources={"k-alone.bpmn": one_task("k-alone", "k-alone")})
+    finished: list[Any] = []
+    keys: set[str] = set()
+    worker = Worker(
+        base_url, retries=Retries(count=2, backoff=Backoff(first_ms=20, most_ms=20)), observer=finished.append
+    )
+    breaker = Breaker(BreakerPolicy(failures=1, pause=Backoff(first_ms=100, most_ms=100)))
+
+    @worker.task("k-alone", gate=breaker)
+    async def handler(task: ExternalTask) -> None:
+        keys.add(task.idempotency_key)
+        with breaker.guard(OSError):
+            raise OSError("out of reach")
+
+    await aclient.start("k-alone")
+    async with worker, asyncio.timeout(60):
+        while not server.get("/incident/count", processDefinitionKeyIn="k-alone")["count"]:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
+    outcomes = [done.outcome for done in finished]
+    first = outcomes.index(Outcome.FAILED)
+    # The call that opens the breaker, and two probes that cost nothing; again two after the one that takes a retry.
+    assert set(outcomes[:first]) == {Outcome.PARKED} and first >= 3
+    assert outcomes[-1] is Outcome.FAILED and outcomes.count(Outcome.FAILED) == 2 and len(outcomes) - first >= 4
+    assert len(keys) == 1, "nobody knows what became of any of them"
 
 
 async def test_a_breaker_of_a_handler_in_python_parks(server: Server, base_url: str, aclient: AsyncClient) -> None:

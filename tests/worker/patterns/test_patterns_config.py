@@ -6,8 +6,10 @@ import pytest
 
 from cli.running import penstock
 from penstock.cli.workers.feel import Feel
+from penstock.worker.patterns.calls import Call, Unavailable
 from penstock.worker.patterns.config import BadConfig
 from penstock.worker.patterns.generic import GenericWorker
+from penstock.worker.patterns.http import HttpCaller
 
 E = '[endpoint.e]\nurl = "http://127.0.0.1:1"\n'
 T = '[topic.t]\nendpoint = "e"\npath = "/x"\n'
@@ -46,6 +48,39 @@ def test_mistakes_are_one_clear_line(tmp_path: Path, text: str, message: str) ->
         GenericWorker(path, Feel()).run()
     assert message in raised.value.message
     assert "\n" not in raised.value.message
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("${ADDRESS}", "endpoint.e: '${ADDRESS}' is no address of a server"),
+        ("http://host:${TOKEN}/", "endpoint.e: 'http://host:${TOKEN}/' is no address of a server"),
+        (
+            "ftp://u:${TOKEN}@host/${ADDRESS}",
+            "endpoint.e: 'ftp://u:${TOKEN}@host/${ADDRESS}' is no address of a server",
+        ),
+    ],
+)
+def test_a_mistake_in_a_text_with_secrets_shows_their_names(tmp_path: Path, url: str, message: str) -> None:
+    path = tmp_path / "w.toml"
+    environment = {"ADDRESS": "hidden-host/hidden", "TOKEN": "hidden"}
+    path.write_text(f'[endpoint.e]\nurl = "{url}"\n{T}')
+    with pytest.raises(BadConfig) as raised:
+        GenericWorker(path, Feel(), environment=environment).run()
+    assert message in raised.value.message and "hidden" not in raised.value.message
+    path.write_text(f'[server]\nurl = "{url}"\n')
+    with pytest.raises(BadConfig) as raised:
+        GenericWorker(path, Feel(), environment=environment)
+    assert message.partition(": ")[2] in raised.value.message and "hidden" not in raised.value.message
+
+
+async def test_what_an_endpoint_that_is_out_of_reach_is_reported_with() -> None:
+    caller = HttpCaller("http://127.0.0.1:1/hooks/hidden", {"X-Key": "hidden"}, 1, 100)
+    call = Call(target="/orders/hidden", what="POST /orders/{id}", body=b'"hidden"')
+    with pytest.raises(Unavailable, match=r"POST /orders/\{id\}: http://127\.0\.0\.1:1 is out of reach") as raised:
+        await caller.call(call, 5)
+    await caller.close()
+    assert "hidden" not in raised.value.message
 
 
 def test_the_command_says_it_and_ends_with_2(tmp_path: Path) -> None:

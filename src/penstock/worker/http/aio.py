@@ -5,7 +5,7 @@ from collections import deque
 from typing import cast
 
 from penstock.worker.errors import ConnectionLost
-from penstock.worker.http.wire import Address, Answer, Ask, Reader
+from penstock.worker.http.wire import ANSWER_BYTES_MAX, Address, Answer, Ask, Reader
 
 CONNECT_S = 10.0
 IDLE_S = 4.0
@@ -55,9 +55,9 @@ class Connection(asyncio.Protocol):
 
     # -- for the pool
 
-    def send(self, request: bytes) -> "asyncio.Future[Answer]":
-        """Sends a whole request; its answer, or ConnectionLost."""
-        self._reader.begin()
+    def send(self, request: bytes, bytes_max: int = ANSWER_BYTES_MAX) -> "asyncio.Future[Answer]":
+        """Sends a whole request; its answer of at most so many bytes, or ConnectionLost."""
+        self._reader.begin(bytes_max)
         self._answer = self._loop.create_future()
         assert self._transport is not None
         self._transport.write(request)
@@ -98,7 +98,7 @@ class Pool:
         try:
             connection = self._reuse() or await self.connect()
             self._busy.add(connection)
-            return await within(connection.send(self.address.request(ask)), ask)
+            return await within(connection.send(self.address.request(ask), ask.answer_bytes_max), ask)
         except BaseException:
             if connection is not None:
                 connection.close()

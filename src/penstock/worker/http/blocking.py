@@ -30,7 +30,7 @@ class Connection:
     def exchange(self, request: bytes, ask: Ask) -> Answer:
         """Sends a request and reads its answer."""
         end_s = time.monotonic() + ask.timeout_s
-        self._reader.begin()
+        self._reader.begin(ask.answer_bytes_max)
         try:
             self._socket.settimeout(ask.timeout_s)
             self._socket.sendall(request)

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import httptools
 import msgspec
 
-from penstock.worker.errors import ConnectionLost
+from penstock.worker.errors import AnswerTooLong, ConnectionLost
 
 ANSWER_BYTES_MAX = 256 * 1024 * 1024
 """Most bytes of one answer: more than any server with sensible limits sends."""
@@ -28,6 +28,7 @@ class Ask(msgspec.Struct, frozen=True):
     type: str = "application/json"
     accept: str = "application/json"
     headers: Mapping[str, str] = {}
+    answer_bytes_max: int = ANSWER_BYTES_MAX
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -55,21 +56,25 @@ class Address:
     """Where the server is. Raises ValueError for what is no http or https address."""
 
     def __init__(self, base_url: str, tls: ssl.SSLContext | None, auth: Auth | None) -> None:
-        parts = urlsplit(base_url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urlsplit(base_url)
+            host, port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if not host or parts.scheme not in ("http", "https"):
             raise ValueError(
                 f"{base_url!r} is no address of a server: write something like http://127.0.0.1:8080/engine-rest"
             )
-        self.host: str = parts.hostname
+        self.host: str = host
         secure = parts.scheme == "https"
-        self.port = parts.port or (443 if secure else 80)
+        self.port = port or (443 if secure else 80)
         self.prefix = parts.path.rstrip("/")
         self.tls = (tls or ssl.create_default_context()) if secure else None
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self.prefix}"
         self._auth = auth
         host = f"[{self.host}]" if ":" in self.host else self.host
-        if parts.port is not None:
-            host += f":{parts.port}"
+        if port is not None:
+            host += f":{port}"
         self._common = f"host: {host}\r\nuser-agent: penstock-worker\r\n"
 
     def request(self, ask: Ask) -> bytes:
@@ -100,7 +105,7 @@ def _line(value: str) -> str:
 class Reader:
     """Reads the answers of one connection, one after another."""
 
-    __slots__ = ("_body", "_bytes", "_headers", "_parser", "answer", "keep")
+    __slots__ = ("_body", "_bytes", "_bytes_max", "_headers", "_parser", "answer", "keep")
 
     def __init__(self) -> None:
         self.answer: Answer | None = None
@@ -109,8 +114,9 @@ class Reader:
         """Whether the server keeps the connection after it."""
         self.begin()
 
-    def begin(self) -> None:
-        """A new request goes out."""
+    def begin(self, bytes_max: int = ANSWER_BYTES_MAX) -> None:
+        """A new request goes out; its answer may have so many bytes."""
+        self._bytes_max = bytes_max
         self._parser = httptools.HttpResponseParser(self)
         self.answer = None
         self._headers: dict[bytes, bytes] = {}
@@ -118,12 +124,14 @@ class Reader:
         self._bytes = 0
 
     def feed(self, data: bytes) -> None:
-        """More bytes. Raises ConnectionLost when they are no HTTP."""
+        """More bytes. Raises ConnectionLost when they are no HTTP, AnswerTooLong when they are too many."""
         if self.answer is not None:
             raise ConnectionLost("the server sent something that nobody asked for", sent=True)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            if self._bytes > self._bytes_max:
+                raise AnswerTooLong(f"the answer has more than {self._bytes_max} bytes", sent=True) from None
             raise ConnectionLost(f"the answer is not HTTP/1.1: {error}", sent=True) from error
 
     def end(self) -> None:
@@ -142,8 +150,8 @@ class Reader:
     def on_body(self, body: bytes) -> None:
         self._body.append(body)
         self._bytes += len(body)
-        if self._bytes > ANSWER_BYTES_MAX:
-            raise ConnectionLost(f"the answer has more than {ANSWER_BYTES_MAX} bytes", sent=True)
+        if self._bytes > self._bytes_max:
+            raise ValueError("the answer is too long")  # Ends the parser; `feed` says it.
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()

@@ -59,7 +59,7 @@ class GenericWorker:
                 observer=observer,
             )
         except ValueError as error:
-            raise BadConfig(f"{path}: {error}") from None
+            raise BadConfig(f"{path}: {secrets.hidden(str(error))}") from None
 
     def configured_topics(self) -> Collection[str]:
         """The topics that the file names now; those it had before, if it makes no sense at the moment."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from penstock.worker.errors import ConnectionLost, TaskFailure
+from penstock.worker.errors import AnswerTooLong, ConnectionLost, TaskFailure
 from penstock.worker.http.aio import Pool
 from penstock.worker.http.wire import Address, Ask
 from penstock.worker.http.wire import Answer as Raw
@@ -21,32 +21,41 @@ class HttpCaller:
                 raise ValueError(f"the value of header {name} is no printable ASCII")
         self._headers = headers
         self._bytes_max = answer_bytes_max
-        self._pool = Pool(Address(url, None, None), concurrency)
+        self._address = Address(url, None, None)
+        self._pool = Pool(self._address, concurrency)
 
     async def call(self, call: Call, timeout_s: float) -> Answer:
         """See `calls.Caller`."""
         # The call's own headers go over those of the endpoint.
         stated = {name.lower(): value for name, value in {**self._headers, **call.headers}.items()}
-        ask = Ask(call.method, call.target, call.body, timeout_s=timeout_s, headers=stated)
+        ask = Ask(
+            call.method,
+            call.target,
+            call.body,
+            timeout_s=timeout_s,
+            headers=stated,
+            answer_bytes_max=self._bytes_max,
+        )
         try:
             raw = await self._pool.send(ask)
+        except AnswerTooLong:
+            why = f"{call.what} was answered with more than answer_bytes_max ({self._bytes_max}) bytes"
+            raise TaskFailure(why, retries=0, unclear=True) from None
         except ConnectionLost as lost:
-            raise Unavailable(f"{call.what}: {_without(lost.message, call)}", unclear=lost.sent) from None
+            raise Unavailable(f"{call.what}: {self._without(lost.message, call)}", unclear=lost.sent) from None
         except (ValueError, UnicodeEncodeError):
             raise TaskFailure(f"{call.what}: a header has a value that cannot be sent", retries=0) from None
-        if len(raw.body) > self._bytes_max:
-            size = f"{len(raw.body)} bytes, more than answer_bytes_max ({self._bytes_max})"
-            raise TaskFailure(f"{call.what} was answered with {size}", retries=0, unclear=True)
         return _answer(raw)
 
     async def close(self) -> None:
         """See `calls.Caller`."""
         await self._pool.close()
 
-
-def _without(message: str, call: Call) -> str:
-    """The path holds values of the process."""
-    return message.replace(f"{call.method} {call.target}", "the request")
+    def _without(self, message: str, call: Call) -> str:
+        """The path holds values of the process, and that of the endpoint may hold a secret."""
+        url = self._address.url
+        plain = message.replace(f"{call.method} {call.target}", "the request")
+        return plain.replace(url, url.removesuffix(self._address.prefix))
 
 
 def _answer(raw: Raw) -> Answer:

@@ -77,7 +77,7 @@ class Planner:
         try:
             caller = self._caller(table, made_of)
         except (ValueError, DriverMissing) as error:
-            raise BadConfig(f"{where}: {error}") from None
+            raise BadConfig(f"{where}: {secrets.hidden(str(error))}") from None
         guard = Guard(
             name,
             caller,

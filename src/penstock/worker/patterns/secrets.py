@@ -19,10 +19,23 @@ class Secrets:
         self._environment = environment
         self._folder = folder
         self.files: set[Path] = set()
+        self._named: dict[str, str] = {}
 
     def fill(self, text: str, where: str, write: Callable[[str], str] = str) -> str:
         """The text with its secrets. `write`: how they are written there. Raises BadConfig for one that is not there."""
-        return _NAMED.sub(lambda found: write(self._value(found, where)), text)
+        return _NAMED.sub(lambda found: write(self._noted(found, where)), text)
+
+    def hidden(self, message: str) -> str:
+        """A message about a text that was filled, with names instead of the values."""
+        for value in sorted(self._named, key=len, reverse=True):
+            message = message.replace(value, self._named[value])
+        return message
+
+    def _noted(self, found: "re.Match[str]", where: str) -> str:
+        value = self._value(found, where)
+        if value:
+            self._named[value] = found[0]
+        return value
 
     def _value(self, found: "re.Match[str]", where: str) -> str:
         name = found[2].strip()
