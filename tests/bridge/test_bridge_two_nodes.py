@@ -14,6 +14,7 @@ from test_requests import EVENTS, HASTY, reply
 from penstock.base.clock import SystemClock
 from penstock.bridge.rows import SLOTS
 from penstock.store.postgresql.store import PostgresqlStore
+from penstock.store.query import Op, Query, Where
 
 Sites = tuple[Site, Site]
 MORE = HASTY.replace('"PT0.6S"', '"PT1S"').replace("retries = 2", "retries = 9")
@@ -77,6 +78,17 @@ async def test_nodes_share_the_slots_and_one_takes_over_when_the_other_goes(site
     for number in range(10):
         await sites[1].start_instance("shipping", f"L{number}", weight=1)
     await sites[1].received("parcels", 30)
+
+
+async def test_a_node_without_connections_holds_no_slot(sites: Sites) -> None:
+    await start(sites, EVENTS, SHIPPED)
+    sites[0].file.write_text("")
+
+    async def given_back() -> bool:
+        return not any(site.bridges.links or site.bridges._slots.mine() for site in sites)
+
+    await until(given_back)
+    assert not await sites[0].node.store.rows(Query("lease", (Where("name", Op.LIKE, "bus-slot:%"),)))
 
 
 async def test_each_attempt_is_requested_once(sites: Sites) -> None:

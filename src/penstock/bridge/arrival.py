@@ -1,11 +1,11 @@
 """The effect of a message on the engine: an instance starts, or one that waits goes on. Exactly one per key."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 
 from penstock.api.subscriptions import Wanted, executions, receivers, starts
-from penstock.base.errors import MismatchingCorrelation, NotFound, NullValue
+from penstock.base.errors import MismatchingCorrelation, NotFound, NullValue, PenstockError
 from penstock.bridge.rules import Arrival
 from penstock.engine.commands import Command, StartInstance, TriggerMessage
 from penstock.runtime.committer import AlreadyTaken
@@ -50,14 +50,19 @@ class Arrivals:
 
     def __init__(self, node: Node) -> None:
         self.engine = node
-        self._effects: dict[bool, Callable[..., Awaitable[Outcome]]] = {True: self._start, False: self._correlate}
 
     async def take(self, arrival: Arrival, definitions: Definitions, rows: Sequence[AnyChange] = ()) -> Outcome:
         """The message's effect, durable when it returns; `rows` are written with it. Raises what the engine raises."""
+        effect = self._start if arrival.bridge.start is not None else self._correlate
         try:
-            return await self._effects[arrival.bridge.start is not None](arrival, definitions, rows)
+            return await effect(arrival, definitions, rows)
         except AlreadyTaken:
             return Outcome.DUPLICATE
+        except (PenstockError, TooManyReceivers):
+            # The engine looks for the key last: what it says of a message that had its effect is of no interest.
+            if await self.has_taken(arrival):
+                return Outcome.DUPLICATE
+            raise
 
     async def _start(self, arrival: Arrival, definitions: Definitions, rows: Sequence[AnyChange]) -> Outcome:
         bridge = arrival.bridge

@@ -7,9 +7,20 @@ it at a time.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from math import inf
 
-from penstock.base.errors import EntitySuspended, Failure, NotFound, NullValue, PenstockError, Refused
+from penstock.base.errors import (
+    EntitySuspended,
+    Failure,
+    NotFound,
+    NullValue,
+    Overloaded,
+    PenstockError,
+    Refused,
+    StoreFailed,
+)
 from penstock.base.ids import shard_of
 from penstock.bridge.config import Topic
 from penstock.bridge.policy import after_failure
@@ -17,6 +28,7 @@ from penstock.bridge.requests import WORKER, Requests
 from penstock.bridge.rows import OUTBOX
 from penstock.engine.commands import CompleteExternalTask, FailExternalTask
 from penstock.engine.state import Instance
+from penstock.runtime.committer import AlreadyTaken
 from penstock.runtime.node import Node
 from penstock.runtime.ready import EXTERNAL_TASK
 from penstock.store.protocol import AnyChange, Batch, Change, LockCheck, Row, RowChange
@@ -41,9 +53,10 @@ class Attempts:
         self._wake = asyncio.Event()
         self._gate = asyncio.Semaphore(AT_ONCE)
         self._due_ms: int | None = None
-        node.watch(EXTERNAL_TASK, self._changed)
+        self._leads_until_s = inf
 
     def start(self) -> None:
+        self._node.watch(EXTERNAL_TASK, self._changed)
         self._task = asyncio.create_task(self._run(), name="penstock-bus-attempts")
 
     async def close(self) -> None:
@@ -65,10 +78,9 @@ class Attempts:
             if not self._requests.topics:
                 continue
             try:
-                if not self._node.shared or await self._leads():
-                    for _ in range(PAGES_MAX):
-                        if not await self.sweep():
-                            break
+                for _ in range(PAGES_MAX):
+                    if not await self._leads() or not await self.sweep():
+                        break
             except PenstockError as error:
                 logger.warning("tasks of bound topics have to wait: %s", error.message)
             except Exception:
@@ -92,7 +104,12 @@ class Attempts:
 
     async def _leads(self) -> bool:
         node = self._node
-        return bool(await node.store.claim_leases([LEASE], node.name, LEASE_MS, node.clock.now_ms()))
+        if not node.shared:
+            return True
+        began_s = node.clock.monotonic_s()
+        claimed = await node.store.claim_leases([LEASE], node.name, LEASE_MS, node.clock.now_ms())
+        self._leads_until_s = began_s + LEASE_MS / 1000
+        return bool(claimed)
 
     # ------------------------------------------------------------------------------------------ one sweep
 
@@ -100,19 +117,35 @@ class Attempts:
         """Does what is to be done now, a page of it; whether there may be more."""
         rows = await self._due()
         late = [row for row in rows if row["worker_id"] == WORKER and row["request_id"] is not None]
-        free = [row for row in rows if row["worker_id"] != WORKER or row["request_id"] is None]
         unsent = await self._unsent(late)
-        await self._wait_on([row for row in late if row["request_id"] in unsent])
-        await asyncio.gather(*(self._gated(self._end(row)) for row in late if row["request_id"] not in unsent))
+        gone = {request for request, connection in unsent.items() if connection not in self._requests.connections}
+        lost = {row["id"] for row in late if row["request_id"] in gone}
+        free = [row for row in rows if row["worker_id"] != WORKER or row["request_id"] is None or row["id"] in lost]
+        await self._wait_on([row for row in late if row["request_id"] in unsent and row["id"] not in lost])
+        await asyncio.gather(*(self._gated(row, self._end) for row in late if row["request_id"] not in unsent))
         instances = await self._node.instances([row["instance_id"] for row in free])
         # At once, before anything else is awaited: the states are only good for so long.
-        made = [self._made(row, instances[row["instance_id"]]) for row in free if row["instance_id"] in instances]
-        await asyncio.gather(*(self._gated(work) for work in made))
+        made = [
+            (row, self._made(row, instances[row["instance_id"]], lost=row["id"] in lost))
+            for row in free
+            if row["instance_id"] in instances and row["topic"] in self._requests.topics
+        ]
+        await asyncio.gather(*(self._gated(row, work) for row, work in made))
         return len(rows) == PAGE_ROWS
 
-    async def _gated(self, work: Awaitable[None]) -> None:
+    async def _gated(self, row: Row, work: Callable[[Row], Awaitable[None]]) -> None:
+        """A task with which something is wrong does not keep others from their turn. Raises StoreFailed and Overloaded."""
         async with self._gate:
-            await work
+            if self._node.clock.monotonic_s() > self._leads_until_s:
+                return  # this node was paused, and another one leads
+            try:
+                await work(row)
+            except (StoreFailed, Overloaded):
+                raise
+            except PenstockError as error:
+                logger.warning("the task %s of the topic %s has to wait: %s", row["id"], row["topic"], error.message)
+            except Exception:
+                logger.exception("defect: the task %s of the topic %s has to wait", row["id"], row["topic"])
 
     async def _due(self) -> list[Row]:
         now_ms = self._node.clock.now_ms()
@@ -125,16 +158,16 @@ class Attempts:
         order = (Order("created_ms"), Order("id"))
         return await self._node.store.rows(Query(EXTERNAL_TASK, where, order, limit=PAGE_ROWS))
 
-    async def _unsent(self, rows: Sequence[Row]) -> set[str]:
-        """Requests that no broker has yet."""
+    async def _unsent(self, rows: Sequence[Row]) -> dict[str, str]:
+        """Requests that no broker has yet, each with the connection for which it lies there."""
         if not rows:
-            return set()
+            return {}
         where = (
             one_of("shard", tuple({row["shard"] for row in rows})),
             one_of("id", tuple(row["request_id"] for row in rows)),
         )
-        found = await self._node.store.rows(Query(OUTBOX, where, columns=("id",)))
-        return {row["id"] for row in found}
+        found = await self._node.store.rows(Query(OUTBOX, where, columns=("id", "connection")))
+        return {row["id"]: row["connection"] for row in found}
 
     async def _wait_on(self, rows: Sequence[Row]) -> None:
         """Their time has not begun: the broker is out of reach."""
@@ -163,27 +196,35 @@ class Attempts:
         if topic.reply is None:
             await self.complete(row["instance_id"], row["id"])
         else:
-            await self.fail(row, f"No answer to the request {row['request_id']} within {topic.timeout_ms} ms")
+            message = f"No answer to the request {row['request_id']} within {topic.timeout_ms} ms"
+            # Once per request: the node that led before may believe that it still does.
+            await self.fail(row, message, key=f"bus:over:{row['request_id']}:{row['lock_expires_ms']}")
 
-    def _made(self, row: Row, instance: Instance) -> Awaitable[None]:
-        """What is to be done for a task that nobody has."""
+    def _made(self, row: Row, instance: Instance, *, lost: bool) -> Callable[[Row], Awaitable[None]]:
+        """What is to be done for a task that nobody has. `lost`: its request lies for a connection that is gone."""
         try:
             lease, request = self._requests.request(row, instance, self._node.clock.now_ms())
         except Failure as failure:
-            return self._cannot(row, failure.message)
-        locked = RowChange(EXTERNAL_TASK, Change.UPDATE, {"shard": row["shard"], "id": row["id"], **lease})
-        return self._request(row, locked, request)
+            return partial(self._cannot, message=failure.message)
+        except Exception as error:
+            logger.exception("defect: the task %s of the topic %s cannot be sent", row["id"], row["topic"])
+            return partial(self._cannot, message=f"{type(error).__name__}: {error}")
+        key = {"shard": row["shard"], "id": row["id"]}
+        changes: list[AnyChange] = [RowChange(EXTERNAL_TASK, Change.UPDATE, {**key, **lease}), request]
+        if lost:
+            changes.append(RowChange(OUTBOX, Change.DELETE, {"shard": row["shard"], "id": row["request_id"]}))
+        return partial(self._request, changes=changes)
 
-    async def _cannot(self, row: Row, message: str) -> None:
+    async def _cannot(self, row: Row, *, message: str) -> None:
         now_ms = self._node.clock.now_ms()
         await self._node.store.lock(row["id"], WORKER, now_ms + LEASE_MS, now_ms)
         await self.fail(row, message)
 
-    async def _request(self, row: Row, lease: AnyChange, request: AnyChange) -> None:
+    async def _request(self, row: Row, *, changes: Sequence[AnyChange]) -> None:
         """Once per attempt, whichever node does it."""
         attempt = f"{row['id']}:{row['retries']}:{row['lock_expires_ms']}:{row['request_id']}"
         await self._node.write_once(
-            [lease, request],
+            changes,
             key=f"bus:request:{attempt}",
             expires_ms=self._node.clock.now_ms() + ONCE_MS,
             locks=[LockCheck(row["id"])],
@@ -204,14 +245,16 @@ class Attempts:
         except PenstockError as error:
             logger.info("the task %s ends later: %s", task, error.message)
 
-    async def fail_refused(self, task: str, message: str) -> None:
-        """As `fail`, of a task that may be gone."""
-        where = (eq("shard", shard_of(task)), eq("id", task))
+    async def fail_refused(self, task: str, message: str, *, request: str | None = None) -> None:
+        """As `fail`, of a task that may be gone, or wait for another request than `request`."""
+        where = [eq("shard", shard_of(task)), eq("id", task)]
+        if request is not None:
+            where.append(eq("request_id", request))
         for row in await self._node.store.rows(Query(EXTERNAL_TASK, where)):
             await self.fail(row, message)
 
-    async def fail(self, row: Row, message: str) -> None:
-        """One attempt of the task has failed; what comes then says its topic."""
+    async def fail(self, row: Row, message: str, *, key: str | None = None) -> None:
+        """One attempt of the task has failed; what comes then says its topic. With `key` that is so once."""
         topic: Topic | None = self._requests.topics.get(row["topic"])
         if topic is None:
             return
@@ -225,6 +268,8 @@ class Attempts:
             retry_timeout_ms=delay_ms,
         )
         try:
-            await self._node.execute(command)
+            await self._node.take_in(command, key=key, expires_ms=self._node.clock.now_ms() + ONCE_MS)
+        except AlreadyTaken:
+            logger.debug("the attempt of the task %s has failed before", row["id"])
         except Refused as refused:
             logger.debug("the task %s has gone on: %s", row["id"], refused.message)

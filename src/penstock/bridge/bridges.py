@@ -56,9 +56,6 @@ class Bridges:
         self._running: set[asyncio.Task[None]] = set()
         self._changing = asyncio.Lock()
         self._started = False
-        node.watch(OUTBOX, self._written)
-        node.hear(OUTBOX, self._wake)
-        node.bus_readings = BusReadings(lambda: self.links, node.store, node.clock).take
 
     # ------------------------------------------------------------------------------------------ life
 
@@ -66,10 +63,12 @@ class Bridges:
         """Begins with what the file says. Raises BadBridges, and BusFailed for a connection that can never be."""
         if self._file is None:
             return
-        config = read(self._file, self._environment)
-        await self._apply(config)
+        node = self._node
+        node.watch(OUTBOX, self._written)
+        node.hear(OUTBOX, self._wake)
+        node.bus_readings = BusReadings(lambda: self.links, node.store, node.clock).take
+        await self._apply(read(self._file, self._environment))
         self._started = True
-        self._slots.start()
         self.early.start()
         self.attempts.start()
         if self._watch is not None:
@@ -119,6 +118,11 @@ class Bridges:
             before, self.config = self.config, config
             await self._drop(config, made)
             self.requests.topics = config.topics
+            self.requests.connections = frozenset(config.connections)
+            if config.connections:
+                self._slots.start()
+            else:
+                await self._slots.close()
             self._node.connect(self.requests if config.topics else None)
             self.early.bridges = {bridge.name: bridge for bridge in config.bridges}
             self.early.schemes = {name: connection.scheme for name, connection in config.connections.items()}
@@ -214,7 +218,8 @@ class Bridges:
                 self._begin(self.attempts.complete(row["instance_id"], row["external_task_id"]))
 
     async def _refused(self, row: Row, reason: str) -> None:
-        await self.attempts.fail_refused(row["external_task_id"], f"The broker refuses the message: {reason}")
+        message = f"The broker refuses the message: {reason}"
+        await self.attempts.fail_refused(row["external_task_id"], message, request=row["id"])
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

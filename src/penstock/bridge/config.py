@@ -231,9 +231,17 @@ def _bridge(value: Any, where: str, connections: Mapping[str, Connection]) -> Br
         raise BadBridges(f'{where}: delivery is {written.delivery!r}: use "{ONCE}" or "{AT_LEAST_ONCE}"')
     if written.attempts < 1 or written.max_unsettled < 1:
         raise BadBridges(f"{where}: attempts and max_unsettled must be 1 or more")
+    dedup_window_ms = _span(written.dedup_window, "dedup_window", where)
+    if written.delivery == ONCE and not dedup_window_ms:
+        raise BadBridges(
+            f'{where}: dedup_window is {written.dedup_window!r}: say delivery = "{AT_LEAST_ONCE}" for that'
+        )
     events = [written.event] if isinstance(written.event, str) else written.event
     target = written.start or written.message or ""
     channel = _channel(written.channel, "channel", where)
+    dead_letter = _channel(written.dead_letter or dead_letter_channel(channel), "dead_letter", where)
+    if dead_letter == channel:
+        raise BadBridges(f"{where}: dead_letter is the channel itself: what cannot be taken would come for ever")
     return Bridge(
         name=written.name or ".".join((written.connection, channel, written.group, *sorted(events), target)),
         connection=written.connection,
@@ -245,15 +253,15 @@ def _bridge(value: Any, where: str, connections: Mapping[str, Connection]) -> Br
         tenant=written.tenant,
         id=_term(written.id, "id", where),
         exactly_once=written.delivery == ONCE,
-        dedup_window_ms=_span(written.dedup_window, "dedup_window", where),
+        dedup_window_ms=dedup_window_ms,
         business_key=_term(written.business_key, "business_key", where),
         correlation_keys=_terms(written.correlation_keys, "correlation_keys", where),
         variables=_terms(written.variables, "variables", where),
         early_ms=_span(written.early, "early", where),
         attempts=written.attempts,
-        dead_letter=_channel(written.dead_letter or dead_letter_channel(channel), "dead_letter", where),
+        dead_letter=dead_letter,
         max_unsettled=written.max_unsettled,
-        lease_ms=max(1, _span(written.lease, "lease", where)),
+        lease_ms=_some_span(written.lease, "lease", where),
     )
 
 
@@ -264,6 +272,8 @@ def _topic(name: str, value: Any, where: str, connections: Mapping[str, Connecti
         raise BadBridges(f'{where}: say one of request = "channel" (with reply) and publish = "channel" (with event)')
     if written.request is not None and (written.reply is None or written.event is not None or written.data):
         raise BadBridges(f'{where}: a request needs reply = "channel", and has neither event nor data')
+    if written.reply is not None and written.reply == written.request:
+        raise BadBridges(f"{where}: request and reply are one channel: requests would come back as answers")
     if written.publish is not None and (written.event is None or written.reply is not None):
         raise BadBridges(f'{where}: publish needs event = "type of the event", and has no reply')
     if written.retries < 0:
@@ -276,7 +286,7 @@ def _topic(name: str, value: Any, where: str, connections: Mapping[str, Connecti
         group=_channel(written.group, "group", where),
         event=written.event or REQUESTED,
         data=_terms(written.data, "data", where),
-        timeout_ms=max(1, _span(written.timeout, "timeout", where)),
+        timeout_ms=_some_span(written.timeout, "timeout", where),
         retries=written.retries,
         retry_timeout_ms=_span(written.retry_timeout, "retry_timeout", where),
     )
@@ -289,6 +299,13 @@ def _span(text: str, what: str, where: str) -> int:
         raise BadBridges(
             f"{where}: {what} is {text!r}: {error.message} Write a duration such as PT30S or P7D."
         ) from None
+
+
+def _some_span(text: str, what: str, where: str) -> int:
+    found = _span(text, what, where)
+    if not found:
+        raise BadBridges(f"{where}: {what} is {text!r}: give a duration that is more than nothing, such as PT30S")
+    return found
 
 
 def _term(text: str | None, what: str, where: str) -> Term | None:

@@ -114,8 +114,8 @@ class Consumer:
                     self._subscription = await self._bus.subscribe(self.consumed.to)
                 deliveries = await self._subscription.receive(RECEIVE_MESSAGES, RECEIVE_MS)
                 pause_s = PAUSE_FIRST_S
-            except BusFailed as error:
-                logger.warning("%s receives nothing: %s", self.consumed.name, error.message)
+            except Exception as error:
+                self._say(error, logging.WARNING, "receives nothing")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_MAX_S)
                 continue
@@ -174,7 +174,7 @@ class Consumer:
             return self._dead(delivery, f"{reason} (after {delivery.attempt} attempts)")
         logger.info("%s tries a message again: %s", self.consumed.name, reason)
         self.counts["retried"] += 1
-        return Retry(delivery, min(RETRY_FIRST_MS << (delivery.attempt - 1), RETRY_MAX_MS))
+        return Retry(delivery, min(RETRY_FIRST_MS << min(delivery.attempt - 1, 10), RETRY_MAX_MS))
 
     def _dead(self, delivery: Delivery, reason: str) -> Settlement:
         logger.warning("%s: a message goes to the dead letters: %s", self.consumed.name, reason)
@@ -200,8 +200,15 @@ class Consumer:
             try:
                 await self._subscription.settle(settlements)
                 return
-            except BusFailed as error:
+            except Exception as error:
                 level = logging.INFO if isinstance(error, BusUnavailable) else logging.ERROR
-                logger.log(level, "%s cannot settle messages yet: %s", self.consumed.name, error.message)
+                self._say(error, level, "cannot settle messages yet")
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_MAX_S)
+
+    def _say(self, error: Exception, level: int, what: str) -> None:
+        """Why the bus does not do what it should. A defect ends no loop: messages would lie here for ever."""
+        if isinstance(error, BusFailed):
+            logger.log(level, "%s %s: %s", self.consumed.name, what, error.message)
+        else:
+            logger.error("defect: %s %s", self.consumed.name, what, exc_info=error)

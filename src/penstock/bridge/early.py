@@ -6,11 +6,12 @@ letters of its channel, from where it can be replayed.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
 import msgspec
 
-from penstock.base.errors import PenstockError, ViewsBehind
+from penstock.base.errors import Overloaded, PenstockError, StoreFailed, ViewsBehind
 from penstock.bridge.arrival import Arrivals, Definitions, Outcome, TooManyReceivers
 from penstock.bridge.config import Bridge
 from penstock.bridge.rows import Positions, outbox_row
@@ -23,11 +24,14 @@ from penstock.store.protocol import Batch, Change, Row, RowChange
 from penstock.store.query import AnyOf, Op, Order, Query, Term, Where, eq, is_null, one_of
 
 TABLE = "early_message"
+LISTED = ("id", "bridge", "name", "created_ms")
+"""What is read of many rows: messages are large, and few of them are delivered."""
 SWEEP_S = 1.0
 PAGE_ROWS = 200
 EXPIRED_KEPT_MS = 7 * 86_400_000
 NOTED_MAX = 1_000
-"""Most instances that are noted between two sweeps, and most rows that are tried for them; the pages find the others."""
+"""Most instances and new rows that are noted between two sweeps, and most rows that are tried for them; the pages find the
+others."""
 
 logger = logging.getLogger(__name__)
 
@@ -65,13 +69,14 @@ class Early:
         self._begun: dict[str, str] = {}
         self._kept: dict[str, None] = {}
         self._after: tuple[int, str] | None = None
+        self._paged_s = -SWEEP_S
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
-        node.watch("event_subscription", self._subscribed)
 
     # ------------------------------------------------------------------------------------------ from outside
 
     def start(self) -> None:
+        self._node.watch("event_subscription", self._subscribed)
         self._task = asyncio.create_task(self._run(), name="penstock-early-messages")
 
     async def close(self) -> None:
@@ -102,7 +107,8 @@ class Early:
             Batch(stream="", log=None, at_ms=now_ms, rows=[RowChange(TABLE, Change.INSERT, values)])
         )
         # Who began to wait between the search and now has told nobody.
-        self._kept[id] = None
+        if len(self._kept) < NOTED_MAX:
+            self._kept[id] = None
         self._wake.set()
         return None
 
@@ -155,18 +161,21 @@ class Early:
                 await asyncio.sleep(SWEEP_S)
 
     async def sweep(self) -> None:
-        """Tries those that fit somebody who began to wait, those just kept, one page of all others; ends those whose time is
-        over."""
-        if not any(bridge.message for bridge in self.bridges.values()):
-            return
+        """Tries those that fit somebody who began to wait, and those just kept; now and then one page of all others, and ends
+        those whose time is over. Those of a bridge that is not there wait for it."""
         begun, self._begun = self._begun, {}
         kept, self._kept = self._kept, {}
+        if not any(bridge.message for bridge in self.bridges.values()):
+            return
         if begun:
             await self._try(await self._for_instances(begun))
         if kept:
             await self._try(await self._rows(one_of("id", tuple(kept))))
-        await self._try(await self._next_page())
-        await self._expire()
+        now_s = self._node.clock.monotonic_s()
+        if now_s - self._paged_s >= SWEEP_S:
+            self._paged_s = now_s
+            await self._try(await self._next_page())
+            await self._expire()
 
     async def _for_instances(self, begun: Mapping[str, str]) -> list[Row]:
         """`begun`: instance → the name of the message that it waits for since just now."""
@@ -177,21 +186,26 @@ class Early:
 
     async def _rows(self, *where: Term) -> list[Row]:
         order = (Order("created_ms"), Order("id"))
-        return await self._node.store.rows(Query(TABLE, (*where, self._alive()), order, limit=NOTED_MAX))
+        return await self._node.store.rows(
+            Query(TABLE, (*where, *self._alive()), order, limit=NOTED_MAX, columns=LISTED)
+        )
 
     async def _next_page(self) -> list[Row]:
         """Round and round: other nodes have subscriptions too."""
-        where = [self._alive()]
+        where: list[Term] = self._alive()
         if self._after is not None:
             where.append(Where("created_ms", Op.GE, self._after[0]))
         order = (Order("created_ms"), Order("id"))
-        rows = await self._node.store.rows(Query(TABLE, where, order, limit=PAGE_ROWS))
+        rows = await self._node.store.rows(Query(TABLE, where, order, limit=PAGE_ROWS, columns=LISTED))
         last = (rows[-1]["created_ms"], rows[-1]["id"]) if len(rows) == PAGE_ROWS else None
         self._after = last if last != self._after else None
         return rows
 
-    def _alive(self) -> Where:
-        return Where("expires_ms", Op.GT, self._node.clock.now_ms())
+    def _alive(self) -> list[Term]:
+        return [self._ours(), Where("expires_ms", Op.GT, self._node.clock.now_ms())]
+
+    def _ours(self) -> Term:
+        return one_of("bridge", tuple(self.bridges))
 
     async def _try(self, rows: Sequence[Row]) -> None:
         """Messages of one key in order, one after another."""
@@ -202,19 +216,27 @@ class Early:
         awaited = {row["name"] for row in await self._node.store.rows(waiting)} if rows else set()
         for row in rows:
             if row["name"] in awaited:
-                await self._deliver(row)
+                await self._one(row, self._deliver)
+
+    async def _one(self, row: Row, work: Callable[[Row], Awaitable[None]]) -> None:
+        """`work` on the whole row, while it is there. One with which something is wrong does not keep others from their turn.
+        Raises StoreFailed and Overloaded."""
+        try:
+            for whole in await self._node.store.rows(Query(TABLE, (eq("id", row["id"]),))):
+                await work(whole)
+        except (StoreFailed, Overloaded):
+            raise
+        except (PenstockError, TooManyReceivers) as error:
+            logger.info("the early message %s of bridge %s waits on: %s", row["id"], row["bridge"], error)
+        except Exception:
+            logger.exception("defect: the early message %s of bridge %s waits on", row["id"], row["bridge"])
 
     async def _deliver(self, row: Row) -> None:
         bridge = self.bridges.get(row["bridge"])
         if bridge is None:
             return
         gone = RowChange(TABLE, Change.DELETE, {"id": row["id"]})
-        try:
-            arrival = self._arrival(row, bridge)
-            outcome = await self._arrivals.take(arrival, Definitions(self._node), [gone])
-        except (PenstockError, TooManyReceivers) as error:
-            logger.info("the early message %s of bridge %s waits on: %s", row["id"], row["bridge"], error)
-            return
+        outcome = await self._arrivals.take(self._arrival(row, bridge), Definitions(self._node), [gone])
         if outcome is Outcome.DUPLICATE:
             await self._node.store.commit(
                 Batch(stream="", log=None, at_ms=self._node.clock.now_ms(), rows=[gone]),
@@ -223,16 +245,21 @@ class Early:
     def _arrival(self, row: Row, bridge: Bridge) -> Arrival:
         delivery = _delivery(row)
         received = cloudevents.read(delivery, self.schemes.get(bridge.connection, ""))
-        return read_arrival(bridge, received, received.envelope())
+        arrival = read_arrival(bridge, received, received.envelope())
+        if arrival.key is not None:
+            return arrival
+        # The message may come as often as it likes, but every node finds this row.
+        return msgspec.structs.replace(arrival, key=f"bus:early:{row['id']}")
 
     async def _expire(self) -> None:
-        over = Query(TABLE, (Where("expires_ms", Op.LE, self._node.clock.now_ms()),), limit=PAGE_ROWS)
+        where = (self._ours(), Where("expires_ms", Op.LE, self._node.clock.now_ms()))
+        over = Query(TABLE, where, limit=PAGE_ROWS, columns=LISTED)
         for row in await self._node.store.rows(over):
             bridge = self.bridges.get(row["bridge"])
             if bridge is not None:
-                await self._bury(row, bridge)
+                await self._one(row, partial(self._bury, bridge=bridge))
 
-    async def _bury(self, row: Row, bridge: Bridge) -> None:
+    async def _bury(self, row: Row, *, bridge: Bridge) -> None:
         """To the dead letters, once: with the row goes what is to be published."""
         now_ms = self._node.clock.now_ms()
         delivery = _delivery(row)

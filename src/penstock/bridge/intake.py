@@ -15,7 +15,7 @@ from penstock.bus.protocol import Delivery
 from penstock.runtime.telemetry.tracing import continued
 
 REMEMBERED_MAX = 100_000
-"""Keys that were taken in lately: a duplicate of one costs the store nothing."""
+"""Keys that were taken in lately, not longer than the store knows them: a duplicate of one costs the store nothing."""
 
 IGNORED, WAITING = "ignored", "waiting"
 
@@ -28,7 +28,7 @@ class Intake:
         self._scheme = scheme
         self._arrivals = arrivals
         self._early = early
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, int] = OrderedDict()
         self._taking: dict[str, asyncio.Future[None]] = {}
 
     async def take(self, delivery: Delivery, chunk: Chunk) -> str:
@@ -57,16 +57,17 @@ class Intake:
             return await self._effect(arrival, chunk)
         while (running := self._taking.get(key)) is not None:
             await asyncio.wait([running])
-        if key in self._known:
+        if self._known.get(key, 0) > self._arrivals.engine.clock.now_ms():
             return Outcome.DUPLICATE
+        began_ms = self._arrivals.engine.clock.now_ms()
         done = self._taking[key] = asyncio.get_running_loop().create_future()
         try:
             outcome = await self._effect(arrival, chunk)
         finally:
             del self._taking[key]
             done.set_result(None)
-        if outcome != WAITING:
-            self._remember(key)
+        if outcome in (Outcome.STARTED, Outcome.CORRELATED):
+            self._remember(key, began_ms + arrival.bridge.dedup_window_ms)
         return outcome
 
     async def _effect(self, arrival: Arrival, chunk: Chunk) -> str:
@@ -84,8 +85,9 @@ class Intake:
             raise Refusal(reason)
         return WAITING
 
-    def _remember(self, key: str) -> None:
-        self._known[key] = None
+    def _remember(self, key: str, until_ms: int) -> None:
+        self._known[key] = until_ms
+        self._known.move_to_end(key)
         if len(self._known) > REMEMBERED_MAX:
             self._known.popitem(last=False)
 

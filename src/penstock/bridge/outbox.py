@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from penstock.base.errors import PenstockError
+from penstock.bridge.requests import WORKER
 from penstock.bridge.rows import OUTBOX, message_of
 from penstock.bridge.slots import Slots
 from penstock.bus.protocol import Bus
@@ -23,7 +24,7 @@ ROUND_MESSAGES = 500
 POLL_S = 0.5
 DRAIN_S = 5.0
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 5.0
-HOLD_FIRST_MS, HOLD_MAX_MS = 1_000, 60_000
+HOLD_FIRST_MS, HOLD_MAX_MS, HOLD_FORGET_MS = 1_000, 60_000, 600_000
 REFUSALS_MAX = 3
 LATE_MS = 1_000
 """From then on the time for an answer counts from the publication: sooner it is not worth a write."""
@@ -125,6 +126,8 @@ class Publisher:
 
     async def _next(self) -> list[Row]:
         now_ms = self._node.clock.now_ms()
+        # What is not refused again long after its time has become another node's, or is gone.
+        self._held = {key: held for key, held in self._held.items() if held.until_ms > now_ms - HOLD_FORGET_MS}
         waiting = [key for key, held in self._held.items() if held.until_ms > now_ms]
         slots = self._slots.mine()
         if (slots is not None and not slots) or len(waiting) >= HELD_MAX:
@@ -140,10 +143,12 @@ class Publisher:
     async def _finish(self, rows: Sequence[Row]) -> None:
         """They are published: they go. Where that took long, the time for the answer begins now."""
         now_ms = self._node.clock.now_ms()
+        late = [row for row in rows if row["timeout_ms"] and now_ms - row["created_ms"] > LATE_MS]
+        waiting = await self._waiting(late) if late else set()
         changes: list[AnyChange] = []
         for row in rows:
             self._held.pop(row["key"], None)
-            if row["external_task_id"] is not None and now_ms - row["created_ms"] > LATE_MS:
+            if row["id"] in waiting:
                 lock = {"lock_expires_ms": now_ms + row["timeout_ms"]}
                 key = {"shard": row["shard"], "id": row["external_task_id"]}
                 changes.append(RowChange(EXTERNAL_TASK, Change.UPDATE, {**key, **lock}))
@@ -151,6 +156,16 @@ class Publisher:
         await self._node.store.commit(Batch(stream="", log=None, at_ms=now_ms, rows=changes))
         self.published += len(rows)
         await self._sent(rows)
+
+    async def _waiting(self, rows: Sequence[Row]) -> set[str]:
+        """Requests whose task still waits for them: while they were published it may have gone on to somebody else."""
+        where = (
+            one_of("shard", tuple({row["shard"] for row in rows})),
+            one_of("id", tuple(row["external_task_id"] for row in rows)),
+            eq("worker_id", WORKER),
+        )
+        found = await self._node.store.rows(Query(EXTERNAL_TASK, where, columns=("request_id",)))
+        return {row["request_id"] for row in found}
 
     async def _hold(self, failed: Sequence[tuple[Row, str]]) -> None:
         """The first of a key is the one that was refused, the others wait for it."""

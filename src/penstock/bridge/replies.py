@@ -58,10 +58,12 @@ class Replies:
             return await self._apply(received, task, key)
         except AlreadyTaken:
             return DUPLICATE
-        except (NotFound, NullValue) as error:
+        except (PenstockError, Refusal) as error:
             if await self._node.store.read_inbox(key, self._node.clock.now_ms()) is not None:
                 return DUPLICATE
-            raise Refusal(f"late: the task {task} does not wait any more") from error
+            if isinstance(error, NotFound | NullValue):
+                raise Refusal(f"late: the task {task} does not wait any more") from error
+            raise
 
     async def _apply(self, received: Received, task: str, key: str) -> str:
         data = received.event.data if received.event.data is not None else {}

@@ -31,12 +31,14 @@ _BLANK: Row = dict.fromkeys(TABLES[EXTERNAL_TASK].columns)
 
 
 class Requests:
-    """What leaves of one node. `topics`: those that are bound now, by name. See `runtime.protocol.Outgoing`."""
+    """What leaves of one node. `topics`: those that are bound now, by name; `connections`: those that there are now. See
+    `runtime.protocol.Outgoing`."""
 
     def __init__(self, ids: Ids, positions: Positions) -> None:
         self._ids = ids
         self._positions = positions
         self.topics: Mapping[str, Topic] = {}
+        self.connections: frozenset[str] = frozenset()
 
     def takes(self, topic: str) -> bool:
         return topic in self.topics
@@ -107,7 +109,7 @@ def _event(topic: Topic, id: str, key: str, row: Row, instance: Instance, now_ms
     document["data"] = _data(topic, row, instance)
     try:
         return msgspec.json.encode(document)
-    except (TypeError, RecursionError, UnicodeEncodeError) as error:
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Failure(f"What is to be sent for '{row['activity_id']}' is no JSON: {error}") from error
 
 

@@ -30,7 +30,8 @@ class Slots:
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        if self._node.shared:
+        """Takes part in the sharing; a node that publishes nothing must not hold any. A second call does nothing."""
+        if self._node.shared and self._task is None:
             self._task = asyncio.create_task(self._run(), name="penstock-bus-slots")
 
     async def close(self) -> None:
@@ -59,6 +60,8 @@ class Slots:
                 await self.renew()
             except PenstockError as error:
                 logger.warning("the slots of the outbox cannot be leased: %s", error.message)
+            except Exception:
+                logger.exception("defect: the slots of the outbox cannot be leased")
             await asyncio.sleep(RENEW_S)
 
     async def renew(self) -> None:

@@ -32,6 +32,9 @@ _OURS = frozenset((REASON, CHANNEL, GROUP, AT_MS, ATTEMPTS, ORIGINAL_ID))
 REASON_CHARACTERS_MAX = 1_000
 """Brokers bound headers; a reason is for a person."""
 
+AT_MS_MAX = 253_402_300_799_999
+"""The end of the year 9999: later moments cannot be shown. (Anybody may write to a channel.)"""
+
 READ_MESSAGES_MAX = 10_000
 READ_BYTES_MAX = 256 * 1024 * 1024
 BATCH_MESSAGES = 500
@@ -86,7 +89,7 @@ def read_dead_letter(delivery: Delivery) -> DeadMessage:
         channel=headers.get(CHANNEL, ""),
         group=headers.get(GROUP, ""),
         reason=headers.get(REASON, ""),
-        at_ms=_number(headers.get(AT_MS), 0),
+        at_ms=min(_number(headers.get(AT_MS), 0), AT_MS_MAX),
         attempts=_number(headers.get(ATTEMPTS), 1),
         delivery=delivery,
     )
@@ -160,7 +163,8 @@ def _again(letter: DeadMessage) -> Message:
         channel=letter.channel,
         body=delivery.body,
         key=delivery.key,
-        headers={**headers, ID: letter.id, FOR_GROUP: letter.group},
+        # One that never had an id gets that of its dead letter: the same, however often it is replayed.
+        headers={**headers, ID: letter.id or delivery.id, FOR_GROUP: letter.group},
         content_type=delivery.content_type or "application/octet-stream",
     )
 

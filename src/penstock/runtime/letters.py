@@ -48,9 +48,11 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pass found. `complete`: all dead letters were seen, not only the first ten thousand of a channel."""
+    """What a pass found. `count`: how many match; `letters`: the first of them, as many as were asked for. `complete`: all
+    dead letters were seen, not only the first ten thousand of a channel."""
 
     letters: Sequence[Letter]
+    count: int
     complete: bool
 
 
@@ -62,27 +64,30 @@ class Letters:
         self.places: Sequence[Place] = ()
         self._one_at_a_time = asyncio.Lock()
 
-    async def find(self, wanted: Filter) -> Found:
-        """Those that match; nothing is changed. Raises BusUnavailable."""
-        return await self._pass(wanted, dry_run=True)
+    async def find(self, wanted: Filter, most: int = 0) -> Found:
+        """Those that match, `most` of them in the answer; nothing is changed. Raises BusUnavailable."""
+        return await self._pass(wanted, most, dry_run=True)
 
     async def replay(self, wanted: Filter) -> Found:
         """Sends those that match back to where they came from, with their ids. Raises BusUnavailable."""
-        return await self._pass(wanted, dry_run=False)
+        return await self._pass(wanted, 0, dry_run=False)
 
-    async def _pass(self, wanted: Filter, *, dry_run: bool) -> Found:
+    async def _pass(self, wanted: Filter, most: int, *, dry_run: bool) -> Found:
+        """Bodies of one channel at a time are in memory, and those that are shown."""
         letters: list[Letter] = []
-        complete = True
+        count, complete = 0, True
         async with self._one_at_a_time:
             for place in self._chosen(wanted):
                 done = await dead_letters.replay(
                     self.buses[place.connection], place.channel, wanted.matches, dry_run=dry_run
                 )
                 complete = complete and done.complete
+                count += len(done.matched)
                 letters += (
-                    Letter(connection=place.connection, place=place.channel, letter=letter) for letter in done.matched
+                    Letter(connection=place.connection, place=place.channel, letter=letter)
+                    for letter in done.matched[: most - len(letters)]
                 )
-        return Found(letters=letters, complete=complete)
+        return Found(letters=letters, count=count, complete=complete)
 
     def _chosen(self, wanted: Filter) -> list[Place]:
         known = {place.connection for place in self.places}

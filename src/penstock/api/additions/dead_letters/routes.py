@@ -22,11 +22,10 @@ async def find(request: Request) -> Any:
         since_ms=_moment("since", request.text("since")),
         until_ms=_moment("until", request.text("until")),
     )
-    most = _most(request.text("maxResults"))
-    found = await request.engine.letters.find(wanted)
+    found = await request.engine.letters.find(wanted, _most(request.text("maxResults")))
     return {
-        "deadLetters": [dead_letter(letter) for letter in found.letters[:most]],
-        "count": len(found.letters),
+        "deadLetters": [dead_letter(letter) for letter in found.letters],
+        "count": found.count,
         "complete": found.complete,
     }
 
@@ -44,8 +43,7 @@ async def replay(request: Request) -> Any:
     )
     letters = request.engine.letters
     found = await (letters.find if body.dry_run else letters.replay)(wanted)
-    matched = len(found.letters)
-    return {"matched": matched, "replayed": 0 if body.dry_run else matched, "complete": found.complete}
+    return {"matched": found.count, "replayed": 0 if body.dry_run else found.count, "complete": found.complete}
 
 
 def _moment(name: str, text: str | None) -> int | None:
