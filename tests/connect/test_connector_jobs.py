@@ -495,3 +495,9 @@ async def test_its_jobs_have_a_definition(make_node: MakeNode, server: HttpServe
 async def test_settings_that_make_no_sense_are_refused(make_node: MakeNode, settings: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="connector_"):
         await make_node(**settings)
+
+
+async def test_short_leases_need_no_other_setting(make_node: MakeNode) -> None:
+    await make_node(job_lease_ms=2_000)
+    with pytest.raises(ValueError, match="connector_timeout_ms is 2000"):
+        await make_node(job_lease_ms=2_000, connector_timeout_ms=2_000)

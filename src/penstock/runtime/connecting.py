@@ -23,6 +23,9 @@ from penstock.runtime.executor import Request
 from penstock.runtime.protocol import Settings
 from penstock.store.protocol import JobCheck
 
+TIMEOUT_MS = 30_000
+"""How long a call may take where no setting says it and leases are not shorter."""
+
 
 class Connecting:
     """The connectors of one node. A registered callable goes before a connector of the same name.
@@ -38,7 +41,7 @@ class Connecting:
         waiting: Callable[[str], AbstractContextManager[None]],
     ) -> None:
         check_settings(settings)
-        self._timeout_ms = settings.connector_timeout_ms
+        self._timeout_ms = _timeout_ms(settings)
         self._delegates = delegates
         self._run = run
         self._waiting = waiting
@@ -96,11 +99,17 @@ class Connecting:
 def check_settings(settings: Settings) -> None:
     """Raises ValueError saying which setting of connectors makes no sense."""
     Allowed(settings.connector_hosts, settings.connector_networks)
-    if not 0 < settings.connector_timeout_ms < settings.job_lease_ms:
+    if not 0 < _timeout_ms(settings) < settings.job_lease_ms:
         raise ValueError(
-            f"connector_timeout_ms is {settings.connector_timeout_ms}: it must be more than 0 and less than job_lease_ms "
+            f"connector_timeout_ms is {_timeout_ms(settings)}: it must be more than 0 and less than job_lease_ms "
             f"({settings.job_lease_ms}), or another node would make the same call meanwhile"
         )
+
+
+def _timeout_ms(settings: Settings) -> int:
+    if settings.connector_timeout_ms is not None:
+        return settings.connector_timeout_ms
+    return min(TIMEOUT_MS, settings.job_lease_ms // 2)
 
 
 class _NoNames:

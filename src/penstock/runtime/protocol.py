@@ -66,8 +66,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `:port`, `:*` for any port, or without for the scheme's own. Names must resolve to public addresses. Nothing by default."""
     connector_networks: tuple[str, ...] = ()
     """Networks that are not public and in which names of `connector_hosts` may lie all the same, such as 10.0.0.0/8."""
-    connector_timeout_ms: int = 30_000
-    """How long one call of a connector may take, with redirects; less than `job_lease_ms`."""
+    connector_timeout_ms: int | None = None
+    """How long one call of a connector may take, with redirects; less than `job_lease_ms`. None: 30 s, or half of that."""
     connector_response_bytes_max: int = 1024 * 1024
     """Size of an answer that `http-connector` takes."""
     connector_calls_at_once: int = 100
