@@ -30,7 +30,7 @@ test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(VENV)/moto/.made $(WORKE
 	@sh tools/chromium.sh
 	@sh tools/brokers.sh $(VENV)
 	@$(MAKE) --no-print-directory check
-	$(VENV)/bin/pytest
+	@sh tools/test.sh $(VENV)
 
 check: $(VENV)/.tests cockpit/node_modules/.installed-to-check ## format, lint, types, layers, generated pages
 	$(VENV)/bin/ruff format --check .
