@@ -5,6 +5,7 @@ them more than their own work does. Mounted at `/engine-rest` and `/engine-rest/
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import lru_cache
 from time import perf_counter
 from typing import Any
 from urllib.parse import unquote
@@ -352,26 +353,31 @@ def _allow(routes: Mapping[str, Route]) -> bytes:
 def _negotiate(request: Request, route: Route) -> None:
     """Refuses a body of the wrong media type (415) and an `Accept` that nothing fits (406)."""
     stated = request.headers.get(b"content-type")
-    if stated is not None and route.consumes is not None and request.method in ("POST", "PUT", "PATCH"):
-        media = stated.split(b";", 1)[0].strip().lower().decode("latin-1")
-        if media != route.consumes:
-            raise problems.http(415, "NotSupportedException", "Unsupported Media Type")
+    if stated is None or stated == route.consumes_exactly or route.consumes is None:
+        pass
+    elif request.method in ("POST", "PUT", "PATCH") and _media(stated) != route.consumes:
+        raise problems.http(415, "NotSupportedException", "Unsupported Media Type")
     accept = request.headers.get(b"accept")
     if route.produces is None:
         return
     if accept is None or accept == b"*/*":
         request.accepted = route.produces[0]
         return
-    chosen = _acceptable(accept.decode("latin-1"), route.produces)
+    chosen = _acceptable(accept, route.produces)
     if chosen is None:
         raise problems.http(406, "NotAcceptableException", "Not Acceptable")
     request.accepted = chosen
 
 
-def _acceptable(accept: str, produces: Sequence[str]) -> str | None:
-    """The best of `produces` for an `Accept` header (RFC 9110 §12.5.1); None: none of them."""
+def _media(stated: bytes) -> str:
+    return stated.split(b";", 1)[0].strip().lower().decode("latin-1")
+
+
+@lru_cache(maxsize=256)
+def _acceptable(accept: bytes, produces: tuple[str, ...]) -> str | None:
+    """The best of `produces` for an `Accept` header (RFC 9110 §12.5.1); None: none of them. Clients send few of them."""
     best: tuple[float, int, str] | None = None
-    for item in accept.split(","):
+    for item in accept.decode("latin-1").split(","):
         media, _, options = item.strip().partition(";")
         weight = 1.0
         for option in options.split(";"):

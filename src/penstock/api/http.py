@@ -102,7 +102,7 @@ class Route:
     `produces`: media types of the answer, the preferred one first; None produces anything.
     """
 
-    __slots__ = ("consumes", "handler", "method", "path", "produces")
+    __slots__ = ("consumes", "consumes_exactly", "handler", "method", "path", "produces")
 
     def __init__(
         self,
@@ -117,7 +117,9 @@ class Route:
         self.path = path
         self.handler = handler
         self.consumes = consumes
-        self.produces = produces
+        self.consumes_exactly = None if consumes is None else consumes.encode()
+        """The header of most requests, which need not be taken apart then."""
+        self.produces = None if produces is None else tuple(produces)
 
 
 class Request:
@@ -232,7 +234,8 @@ class Request:
         if host is None:
             server = self.scope.get("server") or ("localhost", 80)
             host = f"{server[0]}:{server[1]}".encode()
-        return f"{self.scope.get('scheme', 'http')}://{host.decode('latin-1')}/engine-rest{path}"
+        root = self.scope.get("root_path", "").rstrip("/")
+        return f"{self.scope.get('scheme', 'http')}://{host.decode('latin-1')}{root}/engine-rest{path}"
 
     @property
     def idempotency_key(self) -> str | None:

@@ -155,19 +155,22 @@ class Connection(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         self._url += url
-        self._count_head(len(url))
+        self._head_bytes += len(url)
+        if self._head_bytes > HEAD_BYTES_MAX:
+            self._refuse_head()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers[name.lower()] = value
-        self._count_head(len(name) + len(value))
-
-    def _count_head(self, size: int) -> None:
-        self._head_bytes += size
+        # Six times a request: no call for it.
+        self._head_bytes += len(name) + len(value)
         if self._head_bytes > HEAD_BYTES_MAX:
-            self._refused = problems.http(
-                431, "RequestHeaderFieldsTooLarge", f"A request line with headers has at most {HEAD_BYTES_MAX} bytes"
-            )
-            raise self._refused  # the parser stops
+            self._refuse_head()
+
+    def _refuse_head(self) -> None:
+        self._refused = problems.http(
+            431, "RequestHeaderFieldsTooLarge", f"A request line with headers has at most {HEAD_BYTES_MAX} bytes"
+        )
+        raise self._refused  # the parser stops
 
     def on_headers_complete(self) -> None:
         declared = self._headers.get(b"content-length")

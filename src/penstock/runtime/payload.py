@@ -4,7 +4,7 @@ Commands are checked on the way in, and the answer names the variable. What expr
 inside a unit is checked on its events, where it is a failure of the unit.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
@@ -35,12 +35,12 @@ def check_command(command: Command, bytes_max: int) -> None:
     size = 0
     for field in fields:
         value = getattr(command, field)
-        if value is None or value is False or value is True:
+        if not value or value is True:
             continue
         if type(value) is str and value.isascii() and _NUL not in value:
             # Most fields are ids: no call for them.
             size += len(value)
-        elif value or type(value) is not dict:
+        else:
             size += _measure(value, field, 0, BadRequest)
     if size > bytes_max:
         raise BadRequest(
@@ -54,6 +54,8 @@ def _measure(value: Any, name: str, depth: int, error: Callable[[str], PenstockE
     kind = type(value)
     if kind is str:
         return _text(value, name, error)
+    if kind is dict:
+        return _mapping(value, name, depth, error)
     if kind is TypedValue:
         return _typed(value, name, depth, error)
     if value is None or kind is bool or kind is float:
@@ -64,15 +66,11 @@ def _measure(value: Any, name: str, depth: int, error: Callable[[str], PenstockE
         return 8
     if kind is bytes:
         return len(value)
-    if depth > DEPTH_MAX:
-        raise error(f"Variable '{name}' is nested deeper than {DEPTH_MAX} levels")
+    if isinstance(value, dict):
+        return _mapping(value, name, depth, error)
+    _check_depth(name, depth, error)
     if isinstance(value, str):
         return _text(str(value), name, error)
-    if isinstance(value, dict):
-        return sum(
-            _measure(key, name, depth + 1, error) + _measure(item, key if depth == 0 else name, depth + 1, error)
-            for key, item in value.items()
-        )
     if isinstance(value, list | tuple | set | frozenset):
         return sum(_measure(item, name, depth + 1, error) for item in value)
     if isinstance(value, msgspec.Struct):
@@ -81,6 +79,25 @@ def _measure(value: Any, name: str, depth: int, error: Callable[[str], PenstockE
             found = _STRUCT_FIELDS[kind] = tuple(kind.__struct_fields__)
         return sum(_measure(getattr(value, field), name, depth + 1, error) for field in found)
     return 8
+
+
+def _check_depth(name: str, depth: int, error: Callable[[str], PenstockError]) -> None:
+    if depth > DEPTH_MAX:
+        raise error(f"Variable '{name}' is nested deeper than {DEPTH_MAX} levels")
+
+
+def _mapping(values: Mapping[Any, Any], name: str, depth: int, error: Callable[[str], PenstockError]) -> int:
+    """The outermost mapping is one of variables: its keys are the names that an error says."""
+    _check_depth(name, depth, error)
+    size = 0
+    for key, item in values.items():
+        size += _measure(key, name, depth + 1, error)
+        inner = key if depth == 0 else name
+        if type(item) is TypedValue:
+            size += _typed(item, inner, depth + 1, error)
+        else:
+            size += _measure(item, inner, depth + 1, error)
+    return size
 
 
 def _typed(value: TypedValue, name: str, depth: int, error: Callable[[str], PenstockError]) -> int:
@@ -143,7 +160,7 @@ _FREE_TEXT: dict[type[Any], Fields] = {
 """Events whose text a model's expressions can make: the fields to look at."""
 
 
-def check_events(events: list[e.AnyEvent], bytes_max: int) -> None:
+def check_events(events: list[e.AnyEvent], bytes_max: int, setting: str = "setting payload_bytes_max") -> None:
     """Fails a unit whose events hold what cannot be stored. Raises Failure naming the variable."""
     for event in events:
         if type(event) is e.VariableSet:
@@ -151,9 +168,7 @@ def check_events(events: list[e.AnyEvent], bytes_max: int) -> None:
             if not event.name.isascii() or _NUL in event.name:
                 _text(event.name, event.name, Failure)
             if size > bytes_max:
-                raise BoundExceeded(
-                    f"Variable '{event.name}' has {size} bytes, more than {bytes_max} (setting payload_bytes_max)"
-                )
+                raise BoundExceeded(f"Variable '{event.name}' has {size} bytes, more than {bytes_max} ({setting})")
         else:
             fields = _FREE_TEXT.get(type(event))
             if fields is not None:

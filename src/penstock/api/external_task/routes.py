@@ -107,17 +107,26 @@ def _worker(worker: str | None) -> str:
     return worker
 
 
-@contextmanager
-def _worker_errors(id: str) -> Iterator[None]:
+class _WorkerErrors:
     """How Camunda answers what workers do: an unknown task 404, a task of another worker 400, both `RestException`;
     what the engine fails at, and a suspended instance, stays as it is. (The engine misses with NullValue what has gone
     between the look and the step.)"""
-    try:
-        yield
-    except (NotFound, NullValue) as error:
-        raise problems.rest(404, f"External task with id {id} does not exist") from error
-    except (BadRequest, BadUserRequest, NotValid) as error:
-        raise problems.rest(400, error.message) from error
+
+    __slots__ = ("_id",)
+
+    def __init__(self, id: str) -> None:
+        self._id = id
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, NotFound | NullValue):
+            raise problems.rest(404, f"External task with id {self._id} does not exist") from error
+        if isinstance(error, BadRequest | BadUserRequest | NotValid):
+            raise problems.rest(400, error.message) from error
 
 
 @contextmanager
@@ -133,7 +142,7 @@ async def complete(request: Request, id: str) -> None:
     """`POST /external-task/{id}/complete`"""
     body = request.body(dto.Complete)
     variables, local = values.read_all(body.variables), values.read_all(body.local_variables)
-    with _worker_errors(id):
+    with _WorkerErrors(id):
         command = CompleteExternalTask(
             instance=await _instance(request, id),
             external_task=id,
@@ -154,7 +163,7 @@ async def failure(request: Request, id: str) -> None:
     for name, number in (("retries", body.retries), ("retryDuration", body.retry_timeout)):
         if number is not None and number < 0:
             raise problems.engine(f"{name} is not greater than or equal to 0")
-    with _worker_errors(id):
+    with _WorkerErrors(id):
         command = FailExternalTask(
             instance=await _instance(request, id),
             external_task=id,
@@ -178,7 +187,7 @@ async def bpmn_error(request: Request, id: str) -> None:
     variables = values.read_all(body.variables)
     if body.error_code is None:
         raise problems.null("errorCode is null")
-    with _worker_errors(id):
+    with _WorkerErrors(id):
         command = ThrowExternalTaskError(
             instance=await _instance(request, id),
             external_task=id,
@@ -205,7 +214,7 @@ def _duration(name: str, duration_ms: int | None) -> int:
 async def extend_lock(request: Request, id: str) -> None:
     """`POST /external-task/{id}/extendLock`"""
     body = request.body(dto.ExtendLock)
-    with _worker_errors(id):
+    with _WorkerErrors(id):
         duration_ms = _duration("lockTime", body.new_duration)
         await request.engine.extend_lock(id, _worker(body.worker_id), duration_ms)
 
@@ -213,7 +222,7 @@ async def extend_lock(request: Request, id: str) -> None:
 async def lock(request: Request, id: str) -> None:
     """`POST /external-task/{id}/lock`"""
     body = request.body(dto.Lock)
-    with _worker_errors(id):
+    with _WorkerErrors(id):
         duration_ms = _duration("lockDuration", body.lock_duration)
         await request.engine.lock_external_task(id, _worker(body.worker_id), duration_ms)
 
