@@ -5,7 +5,7 @@ from ipaddress import ip_address
 import pytest
 
 from penstock.base.errors import ConnectorRefused
-from penstock.connect.http.allowed import Allowed, embedded, is_public
+from penstock.connect.allowed import Allowed, embedded, is_public
 from penstock.connect.http.request import target_of
 
 PUBLIC, OTHER = ip_address("93.184.216.34"), ip_address("2606:2800:220:1:248:1893:25c8:1946")

@@ -13,8 +13,8 @@ import pytest
 from http_server import HttpServer, Seen, http_server, late, text
 
 from penstock.base.errors import ConnectorFailed, ConnectorRefused
+from penstock.connect.allowed import Address, Allowed
 from penstock.connect.http import connector as http
-from penstock.connect.http.allowed import Address, Allowed
 from penstock.connect.http.connector import HttpConnector
 
 

@@ -318,8 +318,8 @@ WARNINGS = [
     ("bean", "<serviceTask id='a' camunda:expression='${shop.pay(x)}'/>", "It needs 'shop.pay' (bean method)"),
     ("groovy", "<scriptTask id='a' scriptFormat='Groovy'><script>1</script></scriptTask>", "Scripts in 'groovy' are not run"),
     ("complex gateway", "<complexGateway id='a'/>", "Ignoring unsupported activity type"),
-    ("connector", "<serviceTask id='a'><extensionElements><camunda:connector><camunda:connectorId>soap-http-connector"
-     "</camunda:connectorId></camunda:connector></extensionElements></serviceTask>", "It needs 'soap-http-connector' (connector)"),
+    ("connector", "<serviceTask id='a'><extensionElements><camunda:connector><camunda:connectorId>own-connector"
+     "</camunda:connectorId></camunda:connector></extensionElements></serviceTask>", "It needs 'own-connector' (connector)"),
     ("flow", '<exclusiveGateway id="a"/><task id="c"/><task id="b"/>' + flow("f", "a", "c", IF) + flow("h", "a", "b"),
      "We assume it to be the default flow"),
 ]  # fmt: skip

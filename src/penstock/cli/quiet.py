@@ -8,6 +8,8 @@ _WIRE = frozenset(
         "aiobotocore",
         "aiokafka",
         "aiormq",
+        "aiosmtplib",
+        "asyncssh",
         "botocore",
         "httpcore",
         "httpx",

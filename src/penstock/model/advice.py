@@ -8,7 +8,7 @@ from penstock.model.graph import Implementation, Listener, Node, Parameter, Proc
 
 RUNNING_LANGUAGES = frozenset({"javascript", "ecmascript", "js", "graal.js", "juel", "feel"})
 
-CONNECTORS = frozenset({"http-connector"})
+CONNECTORS = frozenset({"file-connector", "http-connector", "mail-connector", "soap-http-connector", "sql-connector"})
 """Connectors that the engine brings along (`penstock.connect`)."""
 
 _EXPRESSION = re.compile(r"[$#]\{([^}]*)\}")
@@ -75,6 +75,15 @@ def _trigger(trigger: Trigger) -> Iterator[str]:
     yield from _script(trigger.condition_script)
     if trigger.condition is not None and trigger.condition_script is None:
         yield from _beans(trigger.condition)
+
+
+_NEEDS = re.compile(r"It needs '(.+)' \([A-Za-z ]+\): register a Python callable ")
+
+
+def needed(advice: str) -> str | None:
+    """The name under which this advice wants a callable to be registered; None: it is about something else."""
+    found = _NEEDS.match(advice)
+    return None if found is None else found[1]
 
 
 def _register(what: str, name: str) -> str:

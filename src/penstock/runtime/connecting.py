@@ -10,14 +10,17 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from penstock.base.errors import ConnectorFailed, ConnectorRefused, Failure
-from penstock.connect.http.allowed import Allowed
-from penstock.connect.http.connector import ID, HttpConnector
-from penstock.connect.protocol import Connector
+from penstock.connect.allowed import Allowed
+from penstock.connect.connections import Connections
+from penstock.connect.errors import ERRORS, code_for, codes
+from penstock.connect.protocol import Answer, Connector
+from penstock.connect.registry import Registry
 from penstock.engine import commands as c
 from penstock.engine.connectors import ConnectorCall
 from penstock.engine.delegates import DelegateResult
 from penstock.engine.questions import CallDelegate
 from penstock.expr.values import from_native
+from penstock.model.advice import CONNECTORS
 from penstock.runtime.delegates import Delegates
 from penstock.runtime.executor import Request
 from penstock.runtime.protocol import Settings
@@ -36,6 +39,7 @@ class Connecting:
         self,
         settings: Settings,
         delegates: Delegates,
+        connections: Connections | None = None,
         *,
         run: Callable[[Request], Awaitable[Any]],
         waiting: Callable[[str], AbstractContextManager[None]],
@@ -46,8 +50,11 @@ class Connecting:
         self._run = run
         self._waiting = waiting
         allowed = Allowed(settings.connector_hosts, settings.connector_networks)
-        self._http = HttpConnector(allowed, settings.connector_response_bytes_max)
-        self._connectors: Mapping[str, Connector] = {ID: self._http}
+        self._registry = Registry(
+            allowed,
+            settings.connector_response_bytes_max,
+            (connections or Connections()).within(settings.connector_networks),
+        )
 
     async def finish(self, command: c.ExecuteJob, call: ConnectorCall, checks: Sequence[JobCheck]) -> None:
         """Makes the call and reports its answer. Raises Failure when either fails: then the job has failed."""
@@ -70,16 +77,16 @@ class Connecting:
 
     async def close(self) -> None:
         """Gives back what the connectors hold."""
-        await self._http.close()
+        await self._registry.close()
 
     async def _answer(self, call: ConnectorCall) -> DelegateResult:
         try:
             async with asyncio.timeout(self._timeout_ms / 1_000):
                 if self._delegates.has(call.connector):
                     return await self._delegates.call(_question(call))
-                connector = self._connectors.get(call.connector)
+                connector = self._registry.find(call.connector)
                 if connector is not None:
-                    return DelegateResult(value=await connector.call(call.inputs, key=call.job))
+                    return await _mapped(connector, call)
         except TimeoutError:
             raise ConnectorFailed(
                 f"The connector '{call.connector}' of '{call.element}' took longer than {self._timeout_ms} ms (setting "
@@ -91,9 +98,27 @@ class Connecting:
             raise
         raise ConnectorRefused(
             f"There is no connector '{call.connector}', which '{call.element}' needs: register a Python callable under "
-            f"this name, or use '{ID}' or an external task",
+            f"this name, or use one of {', '.join(sorted(CONNECTORS))}, or an external task",
             element_id=call.element,
         )
+
+
+async def _mapped(connector: Connector, call: ConnectorCall) -> DelegateResult:
+    """The answer; a BPMN error where the model has a code for what went wrong (`connect.errors`)."""
+    known = codes(call.inputs)
+    inputs = {name: value for name, value in call.inputs.items() if name != ERRORS}
+    try:
+        answer = await connector.call(inputs, key=call.job)
+    except ConnectorFailed as failed:
+        code = code_for(failed.causes, known)
+        if code is None:
+            raise
+        return DelegateResult(error=(code, failed.message))
+    causes = answer.causes if isinstance(answer, Answer) else ()
+    code = code_for(causes, known)
+    if code is not None:
+        return DelegateResult(error=(code, f"The connector '{call.connector}' has answered with {causes[0]}"))
+    return DelegateResult(value=answer)
 
 
 def check_settings(settings: Settings) -> None:

@@ -5,52 +5,70 @@ resolved a second time. Redirects are checked like the first URL. Nothing is kep
 """
 
 import asyncio
-import socket
+import re
 import ssl
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
-from ipaddress import ip_address
 from typing import Any
 
 import httpx
 
 from penstock import __version__
 from penstock.base.errors import ConnectorFailed, ConnectorRefused
-from penstock.connect.http.allowed import Address, Allowed, literal
+from penstock.connect.allowed import Address, Allowed, literal
+from penstock.connect.connections import Connections, HttpConnection
+from penstock.connect.egress import ADDRESSES_MAX, Resolve, addresses, resolve
+from penstock.connect.errors import status_causes
+from penstock.connect.http.bound import bound
 from penstock.connect.http.request import Call, Target, read, target_of
+from penstock.connect.inputs import text_of
+from penstock.connect.protocol import Answer
 
 ID = "http-connector"
 
-ADDRESSES_MAX = 4
-"""How many addresses of one host are tried."""
-
 _CHARSETS = frozenset({"us-ascii", "iso-8859-1", "iso-8859-15", "windows-1252", "utf-16", "utf-16le", "utf-16be"})
 """What an answer may be written in, beside UTF-8. Not all that Python knows: some of its codecs take forever."""
+
+_DECLARATION = re.compile(rb"<\?xml[^>]{1,100}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})")
 
 _REDIRECTS = frozenset({301, 302, 307, 308})
 _SECRET = frozenset({"authorization", "cookie", "proxy-authorization", "idempotency-key"})
 """Headers that another origin does not get."""
 
-Resolve = Callable[[str, int], Coroutine[Any, Any, Sequence[Address]]]
-"""Host and port → addresses. Raises OSError."""
-
 
 class HttpConnector:
-    """Calls what `allowed` allows; an answer has at most `bytes_max` bytes."""
+    """Calls what `allowed` allows, and `connections`; an answer has at most `bytes_max` bytes."""
 
-    def __init__(self, allowed: Allowed, bytes_max: int, resolve: Resolve | None = None) -> None:
+    def __init__(
+        self,
+        allowed: Allowed,
+        bytes_max: int,
+        resolve: Resolve = resolve,
+        connections: Connections | None = None,
+    ) -> None:
         self._allowed = allowed
         self._bytes_max = bytes_max
-        self._resolve = resolve or _resolve
+        self._resolve = resolve
+        self._connections = connections or Connections()
         self._transport: httpx.AsyncHTTPTransport | None = None
 
     async def call(self, inputs: Mapping[str, Any], *, key: str) -> Mapping[str, Any]:
         """See `Connector.call`; Camunda's input and output parameters."""
+        name = text_of("connection", inputs.get("connection"))
+        connection = None if name is None else self._connections.of(name, HttpConnection, ID)
+        return await self.send(inputs, connection, key)
+
+    async def send(self, inputs: Mapping[str, Any], connection: HttpConnection | None, key: str) -> Answer:
+        """Makes the call, over the connection if there is one."""
+        if connection is not None:
+            inputs = bound(inputs, connection)
         call = read(inputs, key)
-        answer = await self._follow(call)
-        if call.fails_on_status and answer["statusCode"] >= 400:
+        answer = await self._follow(call, connection)
+        answer.causes = status_causes(answer["statusCode"])
+        if call.fails_on_status and answer.causes:
             raise ConnectorFailed(
-                f"HTTP request failed with Status Code: {answer['statusCode']}, Response: {answer['response'][:1_000]}"
+                f"HTTP request failed with Status Code: {answer['statusCode']}, Response: {answer['response'][:1_000]}",
+                causes=answer.causes,
             )
         return answer
 
@@ -60,10 +78,11 @@ class HttpConnector:
         if transport is not None:
             await transport.aclose()
 
-    async def _follow(self, call: Call) -> dict[str, Any]:
+    async def _follow(self, call: Call, connection: HttpConnection | None) -> Answer:
+        allowed = self._allowed if connection is None else self._connections.allowed(connection)
         target, method, headers, payload = call.target, call.method, call.headers, call.payload
         for left in range(call.redirects_max, -1, -1):
-            response = await self._send(call, target, method, headers, payload)
+            response = await self._send(call, target, method, headers, payload, allowed)
             try:
                 location = _location(method, response) if call.redirects_max else None
                 if location is None:
@@ -76,17 +95,28 @@ class HttpConnector:
             if response.status_code == 303 and method != "HEAD":
                 method, payload = "GET", None
             if target.origin != before.origin:
+                if connection is not None:
+                    raise ConnectorRefused(
+                        f"{before.shown} redirects to {target.scheme}://{target.authority}, where the connection "
+                        f"'{connection.name}' does not lead"
+                    )
                 headers = tuple(item for item in headers if item[0].lower() not in _SECRET)
         raise ConnectorFailed(f"{call.target.shown} redirects more than {call.redirects_max} times")
 
     async def _send(
-        self, call: Call, target: Target, method: str, headers: Sequence[tuple[str, str]], payload: bytes | None
+        self,
+        call: Call,
+        target: Target,
+        method: str,
+        headers: Sequence[tuple[str, str]],
+        payload: bytes | None,
+        allowed: Allowed,
     ) -> httpx.Response:
-        self._allowed.check_host(target.host, target.port, target.scheme)
-        addresses = await self._addresses(target)
+        allowed.check_host(target.host, target.port, target.scheme)
+        found = await addresses(target.host, target.port, allowed, self._resolve)
         client = await self._client()
         failed: ConnectorFailed | None = None
-        for address in addresses[:ADDRESSES_MAX]:
+        for address in found[:ADDRESSES_MAX]:
             request = _request(call, target, address, method, headers, payload)
             try:
                 return await client.handle_async_request(request)
@@ -97,14 +127,6 @@ class HttpConnector:
         assert failed is not None
         raise failed
 
-    async def _addresses(self, target: Target) -> list[Address]:
-        address = literal(target.host)
-        try:
-            found = [address] if address is not None else await self._resolve(target.host, target.port)
-        except OSError as error:
-            raise ConnectorFailed(f"The host '{target.host}' cannot be resolved: {error.strerror or error}") from error
-        return self._allowed.reachable(target.host, found)
-
     async def _client(self) -> httpx.AsyncHTTPTransport:
         if self._transport is None:
             # Reading the certificates of the machine takes a while.
@@ -114,7 +136,7 @@ class HttpConnector:
             self._transport = httpx.AsyncHTTPTransport(verify=context, trust_env=False, limits=limits)
         return self._transport
 
-    async def _read(self, response: httpx.Response, target: Target) -> dict[str, Any]:
+    async def _read(self, response: httpx.Response, target: Target) -> Answer:
         headers: dict[str, str] = {}
         for raw_name, raw_value in response.headers.raw:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
@@ -133,19 +155,13 @@ class HttpConnector:
                     )
         except httpx.HTTPError as error:
             raise _failed(target, error) from error
-        return {"statusCode": response.status_code, "headers": headers, "response": _text(bytes(body), response)}
+        return Answer(statusCode=response.status_code, headers=headers, response=_text(bytes(body), response))
 
 
 @cache
 def tls_context() -> ssl.SSLContext:
     """Trusts what the machine trusts (`SSL_CERT_FILE`, `SSL_CERT_DIR`)."""
     return ssl.create_default_context()
-
-
-async def _resolve(host: str, port: int) -> Sequence[Address]:
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = (ip_address(str(item[4][0]).partition("%")[0]) for item in found)
-    return list(dict.fromkeys(addresses))
 
 
 def _request(
@@ -190,9 +206,15 @@ def _location(method: str, response: httpx.Response) -> str | None:
 
 
 def _text(body: bytes, response: httpx.Response) -> str:
-    charset = (response.charset_encoding or "").lower()
+    charset = (response.charset_encoding or _declared(body)).lower()
     text = body.decode(charset if charset in _CHARSETS else "utf-8", errors="replace")
     return text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+def _declared(body: bytes) -> str:
+    """What an XML document says of its own encoding (RFC 7303 §3: it counts where the header says nothing)."""
+    found = _DECLARATION.match(body)
+    return found[1].decode("ascii") if found is not None else ""
 
 
 def _failed(target: Target, error: httpx.HTTPError) -> ConnectorFailed:

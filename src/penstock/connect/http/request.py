@@ -8,10 +8,9 @@ from urllib.parse import quote, urljoin, urlsplit
 import msgspec
 
 from penstock.base.errors import ConnectorRefused
-from penstock.connect.http.allowed import DEFAULT_PORTS, literal
-from penstock.expr.coerce import Problem
-from penstock.expr.spin import json_of
-from penstock.expr.values import JsonNode, XmlText
+from penstock.connect.allowed import DEFAULT_PORTS, literal
+from penstock.connect.inputs import content_of, mapping_of
+from penstock.expr.values import FileValue, JsonNode, XmlText
 
 METHODS = frozenset({"GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE"})
 """Camunda Connect `HttpBaseRequest`."""
@@ -134,10 +133,7 @@ def _host(host: str, url: str) -> str:
 
 
 def _headers(found: Any, key: str) -> tuple[tuple[str, str], ...]:
-    if found is None:
-        found = {}
-    if not isinstance(found, Mapping):
-        raise ConnectorRefused(f"The input parameter 'headers' must be a map, but is {type(found).__name__}")
+    found = mapping_of("headers", found)
     if len(found) > HEADERS_MAX:
         raise ConnectorRefused(f"{len(found)} headers are more than {HEADERS_MAX}")
     headers = []
@@ -158,32 +154,15 @@ def _headers(found: Any, key: str) -> tuple[tuple[str, str], ...]:
 def _payload(found: Any) -> bytes | None:
     if found is None or found == "":
         return None
-    if isinstance(found, bytes):
-        return found
-    try:
-        if isinstance(found, str):
-            return found.encode()
-        if isinstance(found, XmlText):
-            return found.text.encode()
-        if isinstance(found, JsonNode | Mapping | list | tuple):
-            return msgspec.json.encode(json_of(found))
-    except Problem as problem:
-        raise ConnectorRefused(f"The input parameter 'payload' is no JSON: {problem.message}") from None
-    except UnicodeEncodeError:
-        raise ConnectorRefused(
-            "The input parameter 'payload' has half of a character in it (a lone surrogate)"
-        ) from None
+    if isinstance(found, bytes | str | FileValue | XmlText | JsonNode | Mapping | list | tuple):
+        return content_of("payload", found)
     raise ConnectorRefused(f"The input parameter 'payload' must be text or JSON, but is {type(found).__name__}")
 
 
 def _options(found: Any) -> dict[str, Any]:
     """`configuration`: those of Apache's client options that make sense here."""
-    if found is None:
-        return {}
-    if not isinstance(found, Mapping):
-        raise ConnectorRefused(f"The input parameter 'configuration' must be a map, but is {type(found).__name__}")
     options: dict[str, Any] = {}
-    for name, value in found.items():
+    for name, value in mapping_of("configuration", found).items():
         if name in ("connection-timeout", "connection-request-timeout"):
             options["connect_ms"] = _number(name, value)
         elif name == "socket-timeout":

@@ -1,0 +1,1 @@
+"""Element templates of the connectors, for modelers."""

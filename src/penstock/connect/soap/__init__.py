@@ -1,0 +1,1 @@
+"""Camunda's `soap-http-connector`, and envelopes that the connector builds and reads itself."""
