@@ -1,10 +1,11 @@
-/** The public REST API: requests below `engine-rest`, and its errors in clear words. */
+/** The public REST API: requests below `engine-rest` and `penstock/v1`, and their errors in clear words. */
 import { signal } from "@preact/signals";
 
 /** What the last request showed: the server answers, or it does not. */
 export const connected = signal(true);
 
 const REST = "engine-rest";
+const OWN = "penstock/v1";
 
 export type Query = Record<string, string | number | boolean | undefined>;
 type Method = "GET" | "POST" | "PUT" | "DELETE";
@@ -19,6 +20,8 @@ export interface Finding {
 interface Problem {
   type?: string;
   message?: string;
+  /** Problem details (RFC 9457) say here what Camunda says in `message`. */
+  detail?: string;
   details?: Record<string, { errors: Finding[]; warnings: Finding[] }>;
 }
 
@@ -81,6 +84,17 @@ export async function send<T = undefined>(
   return (text ? parse(text) : undefined) as T;
 }
 
+/** As `send`, to what Penstock has beyond Camunda (`/penstock/v1`). */
+export async function sendOwn<T>(
+  method: Exclude<Method, "GET">,
+  where: string,
+  body: unknown,
+  abort?: AbortSignal,
+): Promise<T> {
+  const text = await (await request(method, `${OWN}${where}`, JSON.stringify(body), abort)).text();
+  return (text ? parse(text) : undefined) as T;
+}
+
 /** POST of `multipart/form-data`. */
 export async function upload<T = undefined>(where: string, form: FormData): Promise<T> {
   const text = await (await request("POST", address(where), form)).text();
@@ -120,7 +134,7 @@ export function refusal(status: number, body: string): RestError {
   return new RestError(
     status,
     problem.type ?? "HTTP",
-    problem.message || `The server answered ${status} without a reason.`,
+    problem.message || problem.detail || `The server answered ${status} without a reason.`,
     findings,
   );
 }

@@ -102,31 +102,82 @@ def test_messages_and_signals(server: Up) -> None:
     assert server.run("signal", "nobody-listens").returncode == 0
 
 
+def give_up(server: Up, error: str, count: int = 1) -> None:
+    """Orders whose task a worker gives up."""
+    for _ in range(count):
+        server.rest("POST", "/process-definition/key/order/start", json={"businessKey": error})
+    topic = {"topicName": "shipping", "lockDuration": 10_000, "businessKey": error}
+    body = {"workerId": "w", "maxTasks": count, "topics": [topic]}
+    tasks = server.rest("POST", "/external-task/fetchAndLock", json=body).json()
+    assert len(tasks) == count
+    for task in tasks:
+        failure = {"workerId": "w", "errorMessage": error, "retries": 0}
+        assert server.rest("POST", f"/external-task/{task['id']}/failure", json=failure).status_code == 204
+
+
 def test_failed_tasks_are_tried_again(server: Up) -> None:
-    for error in ("carrier is down", "address unknown"):
-        server.run("start", "order")
-        body = {"workerId": "w", "maxTasks": 100, "topics": [{"topicName": "shipping", "lockDuration": 10_000}]}
-        for task in server.rest("POST", "/external-task/fetchAndLock", json=body).json():
-            failure = {"workerId": "w", "errorMessage": error, "retries": 0}
-            assert server.rest("POST", f"/external-task/{task['id']}/failure", json=failure).status_code == 204
+    give_up(server, "carrier is down")
+    give_up(server, "address unknown")
     before = json.loads(server.run("incidents", "--json").stdout)
     assert {"carrier is down", "address unknown"} <= {incident["incidentMessage"] for incident in before}
 
     conditions = ("--where", "topic=shipping", "--where", "definition=order", "--where", "error~CARRIER")
     dry = server.run("retry", *conditions, "--dry-run")
-    assert "would be tried again" in dry.stdout
+    assert re.search(r"1 +failedExternalTask +shipping +order:\d+ +ship +carrier is down", dry.stdout)
+    assert "1 would be tried again, 1 time each." in dry.stdout
+    (group,) = json.loads(server.run("retry", *conditions, "--dry-run", "--json").stdout)["groups"]
     assert json.loads(server.run("incidents", "--json").stdout) == before
 
-    done = json.loads(server.run("retry", *conditions, "--retries", "2", "--json").stdout)
-    assert {row["error"] for row in done["chosen"]} == {"carrier is down"}
+    done = json.loads(server.run("retry", *conditions, "--retries", "2", "--rate", "100", "--json").stdout)
+    assert (done["state"], done["retried"], done["ratePerSecond"]) == ("completed", 1, 100)
     left = json.loads(server.run("incidents", "--json").stdout)
-    assert {incident["incidentMessage"] for incident in left} == {"address unknown"}
-    task = server.rest("GET", f"/external-task/{done['chosen'][0]['id']}").json()
+    messages = {incident["incidentMessage"] for incident in left}
+    assert "address unknown" in messages
+    assert "carrier is down" not in messages
+    task = server.rest("GET", f"/external-task/{group['examples'][0]['id']}").json()
     assert task["retries"] == 2
+    assert done["id"] in server.run("reprocessing", "list").stdout
 
-    assert server.run("retry").returncode == 2
-    assert server.run("retry", "--where", "colour=red").returncode == 2
-    assert "Nothing that has failed fits" in server.run("retry", "--where", "topic=other").stdout
+    assert "Nothing that has failed fits" in server.run("retry", *conditions).stdout
+    since = ("--where", "after=2026-01-01T00:00:00Z", "--where", "error~unknown")
+    assert "1 of 1 are tried again, 1 time each." in server.run("retry", *since).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ((), "say what"),
+        (("--where", "colour=red"), "'colour=red' is no condition"),
+        (("--where", "error=down"), "write error~TEXT"),
+        (("--where", "topic=a", "--where", "topic=b"), "second condition of its kind"),
+        (("--where", "definition=a", "--where", "version=x"), "a version is a number"),
+    ],
+)
+def test_a_retry_without_sense_is_refused(server: Up, arguments: tuple[str, ...], why: str) -> None:
+    done = server.run("retry", *arguments)
+    assert done.returncode == 2
+    assert why in done.stderr
+
+
+def test_what_the_server_refuses_of_a_retry_is_said(server: Up) -> None:
+    done = server.run("retry", "--where", "after=yesterday")
+    assert done.returncode == 1
+    assert "createdAfter is 'yesterday': write a moment with its zone" in done.stderr
+    assert "There is no run 'nothing'" in server.run("reprocessing", "show", "nothing").stderr
+
+
+def test_a_slow_run_is_left_paused_and_canceled(server: Up) -> None:
+    give_up(server, "slow", 3)
+    order = ("retry", "--where", "error~slow", "--rate", "0.01", "--detach", "--json")
+    run = json.loads(server.run(*order).stdout)
+    assert (run["state"], run["total"]) == ("running", 3)
+    for verb, state in (("pause", "paused"), ("resume", "running"), ("pause", "paused")):
+        assert json.loads(server.run("reprocessing", verb, run["id"], "--json").stdout)["state"] == state
+    shown = server.run("reprocessing", "show", run["id"], "--wait")
+    assert shown.returncode == 1
+    assert "paused" in shown.stdout
+    assert json.loads(server.run("reprocessing", "cancel", run["id"], "--json").stdout)["state"] == "canceled"
+    assert server.run("reprocessing", "cancel", run["id"]).returncode == 1
 
 
 @pytest.mark.parametrize(

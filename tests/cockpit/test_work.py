@@ -87,6 +87,36 @@ async def test_another_try_for_an_external_task(cockpit: Cockpit, small: Server)
     assert small.get(f"/external-task/{incident['configuration']}")["retries"] == 1
 
 
+async def test_everything_that_failed_in_a_process_is_tried_again(cockpit: Cockpit, small: Server) -> None:
+    definition = small.get("/process-definition", key="trip")[0]["id"]
+    trips = [_started(small, "trip", f"many-{number}") for number in range(3)]
+    booking = small.get("/process-definition", key="booking")[0]["id"]
+    of_trips = {"processDefinitionId": booking}
+    wait_until(lambda: ((found := small.get("/incident/count", **of_trips)["count"]) >= len(trips), found), "incidents")
+    assert definition != booking
+    failed = small.get("/incident/count", **of_trips)["count"]
+    page = cockpit.page
+    await cockpit.open(f"#/process-definition/{booking}")
+    await cockpit.drawn()
+    await page.get_by_role("button", name="Try failed work again").click()
+    dialog = page.get_by_role("dialog")
+    await expect(dialog.get_by_text(f"{failed} would be tried again, once each.")).to_be_visible()
+    await expect(dialog.get_by_text(f"{failed} × ")).to_be_visible()
+    assert await cockpit.axe() == []
+    await dialog.get_by_label("The error contains").fill("something else")
+    await expect(dialog.get_by_text("0 would be tried again")).to_be_visible()
+    await dialog.get_by_label("The error contains").fill("LEDGER")
+    await expect(dialog.get_by_text(f"{failed} would be tried again")).to_be_visible()
+    await dialog.get_by_label("At most per second").fill("many")
+    await dialog.get_by_role("button", name="Try again").click()
+    await expect(dialog.get_by_text("write a number, such as 100")).to_be_visible()
+    await dialog.get_by_label("At most per second").fill("50")
+    await dialog.get_by_role("button", name="Try again").click()
+    await expect(page.get_by_text(f"{failed} are tried again.")).to_be_visible()
+    answer = small.rest.get(f"{small.url}/penstock/v1/reprocessing").json()[0]
+    assert (answer["filter"]["processDefinitionId"], answer["ratePerSecond"]) == (booking, 50)
+
+
 async def test_an_incident_in_a_called_instance_is_followed_mended_and_tried_again(
     cockpit: Cockpit, small: Server
 ) -> None:

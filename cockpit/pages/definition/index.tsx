@@ -10,6 +10,7 @@ import { StartDialog } from "../../ui/StartDialog";
 import { Problem } from "../../ui/show";
 import { drawn, loadStatistics, loadVersions } from "./data";
 import { Instances } from "./Instances";
+import { RetryDialog } from "./RetryDialog";
 
 export const definition: Page = { segment: "process-definition", Component: Definition_ };
 
@@ -28,7 +29,14 @@ function Definition_({ id, query }: PageProps) {
   if (about.error && !found) return <Problem error={about.error} />;
   return (
     <>
-      {found && <Heading definition={found.definition} versions={found.versions} counts={counts} />}
+      {found && (
+        <Heading
+          definition={found.definition}
+          versions={found.versions}
+          counts={counts}
+          activity={query.activity ?? ""}
+        />
+      )}
       <Problem error={model.error ?? statistics.error} />
       <Stage xml={model.data} definition={found?.definition} counts={counts} selected={query.activity} />
       <Instances definition={id} query={query} counts={counts} names={names} />
@@ -72,10 +80,12 @@ interface HeadingProps {
   definition: Definition;
   versions: readonly Definition[];
   counts: readonly ActivityStatistics[];
+  activity: string;
 }
 
-function Heading({ definition, versions, counts }: HeadingProps) {
+function Heading({ definition, versions, counts, activity }: HeadingProps) {
   const [starting, setStarting] = useState(false);
+  const [retrying, setRetrying] = useState(false);
   const incidents = counts.reduce((sum, count) => sum + incidentsOf(count.incidents), 0);
   return (
     <div class="heading">
@@ -119,6 +129,11 @@ function Heading({ definition, versions, counts }: HeadingProps) {
         </p>
       </div>
       <div class="buttons">
+        {incidents > 0 && (
+          <button type="button" onClick={() => setRetrying(true)}>
+            Try failed work again …
+          </button>
+        )}
         <button
           type="button"
           class="primary"
@@ -129,6 +144,9 @@ function Heading({ definition, versions, counts }: HeadingProps) {
         </button>
       </div>
       {starting && <StartDialog definition={definition} onClose={() => setStarting(false)} />}
+      {retrying && (
+        <RetryDialog definition={definition} activity={activity} onClose={() => setRetrying(false)} />
+      )}
     </div>
   );
 }

@@ -17,9 +17,11 @@ from penstock.cli import (
     incidents,
     list,
     message,
+    reprocessing,
     retry,
     signal,
     start,
+    templates,
     up,
     worker,
 )
@@ -61,9 +63,11 @@ app.command("message")(message.message)
 app.command("signal")(signal.signal)
 app.command("incidents")(incidents.incidents)
 app.command("retry")(retry.retry)
+app.add_typer(reprocessing.app, name="reprocessing")
 app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("doctor")(doctor.doctor)
+app.command("templates")(templates.templates)
 app.command("bench")(bench.bench)
 app.add_typer(db.app, name="db")
 app.add_typer(worker.app, name="worker")

@@ -32,6 +32,10 @@ class Rest:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
+    def beside(self, path: str) -> str:
+        """The address of one of Penstock's own resources, for the other methods."""
+        return f"{self.address}/penstock/v1{path}"
+
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request below `/engine-rest`. Ends the command when the server is out of reach."""
         try:
@@ -89,6 +93,8 @@ def refusal(response: httpx.Response) -> str:
         body = response.json()
     except ValueError:
         body = None
-    if isinstance(body, dict) and body.get("message"):
-        return str(body["message"])
+    # Camunda's errors have a message, problem details (RFC 9457) a detail.
+    said = (body.get("message") or body.get("detail")) if isinstance(body, dict) else None
+    if said:
+        return str(said)
     return f"{response.request.method} {response.request.url} was answered with {response.status_code}"

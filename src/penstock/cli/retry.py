@@ -1,17 +1,26 @@
 """`penstock retry`"""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from penstock.cli.options import DEFAULT_URL, Json, Url
 
-if TYPE_CHECKING:
-    from penstock.cli.rest import Rest
-
-TASKS_AT_ONCE = 500
-"""External tasks whose retries are set by one request."""
+CONDITIONS: Mapping[str, str] = {
+    "topic": "topicName",
+    "definition": "processDefinitionKey",
+    "version": "processDefinitionVersion",
+    "definition-id": "processDefinitionId",
+    "activity": "activityId",
+    "type": "incidentType",
+    "after": "createdAfter",
+    "before": "createdBefore",
+    "business-key": "businessKey",
+    "instance": "processInstanceIds",
+    "tenant": "tenantId",
+}
+"""What `--where NAME=…` is in a filter of the server; `error~TEXT` is beside them."""
 
 
 def retry(
@@ -20,95 +29,109 @@ def retry(
         typer.Option(
             "--where",
             metavar="CONDITION",
-            help="topic=NAME, definition=KEY or error~TEXT (the message contains it); several must all hold.",
+            help="error~TEXT (the message contains it, in any case), topic=NAME, definition=KEY, version=NUMBER (with"
+            " definition), definition-id=ID, activity=ID, type=failedJob or failedExternalTask, after=MOMENT, before=MOMENT"
+            " (when it was given up: ISO 8601 with a zone), business-key=KEY, instance=ID, tenant=ID; several must all hold,"
+            " but any of several instances.",
         ),
     ] = None,
     all: Annotated[bool, typer.Option("--all", help="Everything that has failed, without a condition.")] = False,
     retries: Annotated[int, typer.Option(min=1, help="Attempts that each gets.")] = 1,
+    rate: Annotated[
+        float | None, typer.Option(min=0.01, help="At most so many per second; without it, as fast as can be.")
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the oldest so many.")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be tried again.")] = False,
+    detach: Annotated[
+        bool,
+        typer.Option("--detach", help="Do not wait for the end; `penstock reprocessing show` tells how far it is."),
+    ] = False,
     url: Url = DEFAULT_URL,
     json: Json = False,
 ) -> None:
     """Have failed external tasks and jobs tried again: those without retries left."""
+    from penstock.cli import reprocessing
     from penstock.cli.fail import USAGE, fail
     from penstock.cli.rest import Rest
-    from penstock.cli.show import print_json, print_table
+    from penstock.cli.show import print_json
 
     if not where and not all:
         fail("say what: --where topic=…, --where definition=…, --where error~…, or --all", USAGE)
     try:
-        conditions = [_condition(text) for text in where or ()]
+        chosen: dict[str, Any] = {**filter_of(where or ()), **({"all": True} if all else {})}
     except ValueError as error:
         fail(str(error), USAGE)
+    body: dict[str, Any] = {"filter": chosen, **({} if limit is None else {"limit": limit})}
     with Rest(url) as rest:
-        chosen = [row for row in _failed(rest) if all_hold(conditions, row)]
-        if not dry_run:
-            _set_retries(rest, chosen, retries)
-    if json:
-        print_json({"dryRun": dry_run, "retries": retries, "chosen": chosen})
-        return
+        if dry_run:
+            found = rest.post(rest.beside("/reprocessing/dry-run"), body)
+            print_json(found) if json else _show(found, retries)
+            return
+        order = {**body, "retries": retries, **({} if rate is None else {"ratePerSecond": rate})}
+        run = rest.post(rest.beside("/reprocessing"), order)
+        if run is not None and not detach:
+            run = reprocessing.follow(rest, run, quiet=json)
+        if json:
+            print_json(run)
+        elif run is None:
+            typer.echo("Nothing that has failed fits.")
+        else:
+            typer.echo(reprocessing.told(run))
+        if run is not None and not detach:
+            reprocessing.leave(run)
+
+
+def filter_of(texts: Sequence[str]) -> dict[str, Any]:
+    """The conditions as the server reads them. Raises ValueError."""
+    found: dict[str, Any] = {}
+    for text in texts:
+        name, value = _condition(text)
+        if name == "processInstanceIds":
+            found.setdefault(name, []).append(value)
+        elif name in found:
+            raise ValueError(f"{text!r} is the second condition of its kind")
+        else:
+            found[name] = value
+    return found
+
+
+def _condition(text: str) -> tuple[str, Any]:
+    start, tilde, part = text.partition("~")
+    if tilde and start == "error":
+        return "errorMessage", part
+    name, equals, value = text.partition("=")
+    if not equals or name not in CONDITIONS:
+        names = ", ".join(f"{known}=…" for known in CONDITIONS)
+        raise ValueError(f"{text!r} is no condition: write error~TEXT or one of {names}")
+    if name == "version":
+        if not (value.isascii() and value.isdigit()):
+            raise ValueError(f"{text!r}: a version is a number")
+        return CONDITIONS[name], int(value)
+    return CONDITIONS[name], value
+
+
+def _show(found: Mapping[str, Any], retries: int) -> None:
+    from penstock.cli.show import print_table
+
     columns = (
-        ("KIND", "kind"),
-        ("ID", "id"),
-        ("TOPIC", "topic"),
+        ("COUNT", "count"),
+        ("TYPE", "incidentType"),
+        ("TOPIC", "topicName"),
         ("DEFINITION", "definition"),
+        ("ACTIVITY", "activityId"),
         ("ERROR", "error"),
-        ("INSTANCE", "instance"),
+        ("SINCE", "oldest"),
+        ("FOR EXAMPLE", "instance"),
     )
-    print_table(columns, chosen, "Nothing that has failed fits.")
-    if chosen:
-        would = "would be" if dry_run else "are"
-        typer.echo(f"{len(chosen)} {would} tried again, {retries} {'time' if retries == 1 else 'times'} each.")
+    print_table(columns, [_row(group) for group in found["groups"]], "Nothing that has failed fits.")
+    count = found["count"]
+    if count > found["grouped"]:
+        typer.echo(f"{count - found['grouped']} more are in smaller groups.")
+    if count:
+        typer.echo(f"{count} would be tried again, {retries} {'time' if retries == 1 else 'times'} each.")
 
 
-Condition = Callable[[Mapping[str, Any]], bool]
-
-
-def all_hold(conditions: Sequence[Condition], row: Mapping[str, Any]) -> bool:
-    """Whether a failed task or job fulfils every condition."""
-    return all(condition(row) for condition in conditions)
-
-
-def _condition(text: str) -> Condition:
-    for name, sign in (("topic", "="), ("definition", "="), ("error", "~"), ("error", "=")):
-        start = name + sign
-        if text.startswith(start):
-            wanted = text[len(start) :]
-            if sign == "=":
-                return lambda row: row[name] == wanted
-            return lambda row: wanted.casefold() in (row[name] or "").casefold()
-    raise ValueError(f"{text!r} is no condition: write topic=NAME, definition=KEY or error~TEXT")
-
-
-def _failed(rest: "Rest") -> Iterator[dict[str, Any]]:
-    order = {"noRetriesLeft": "true", "sortOrder": "asc"}
-    for row in rest.pages("/external-task", {**order, "sortBy": "id"}):
-        yield {
-            "kind": "external-task",
-            "id": row["id"],
-            "topic": row["topicName"],
-            "definition": row["processDefinitionKey"],
-            "error": row["errorMessage"],
-            "instance": row["processInstanceId"],
-        }
-    for row in rest.pages("/job", {**order, "sortBy": "jobId"}):
-        yield {
-            "kind": "job",
-            "id": row["id"],
-            "topic": None,
-            "definition": row["processDefinitionKey"],
-            "error": row["exceptionMessage"],
-            "instance": row["processInstanceId"],
-        }
-
-
-def _set_retries(rest: "Rest", rows: Sequence[Mapping[str, Any]], retries: int) -> None:
-    from penstock.cli.rest import segment
-
-    tasks = [row["id"] for row in rows if row["kind"] == "external-task"]
-    for at in range(0, len(tasks), TASKS_AT_ONCE):
-        chunk = tasks[at : at + TASKS_AT_ONCE]
-        rest.put("/external-task/retries", {"retries": retries, "externalTaskIds": chunk})
-    for row in rows:
-        if row["kind"] == "job":
-            rest.put(f"/job/{segment(row['id'])}/retries", {"retries": retries})
+def _row(group: Mapping[str, Any]) -> dict[str, Any]:
+    key, version = group["processDefinitionKey"], group["processDefinitionVersion"]
+    instance = next((one["processInstanceId"] for one in group["examples"]), None)
+    return {**group, "definition": None if key is None else f"{key}:{version}", "instance": instance}

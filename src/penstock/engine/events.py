@@ -551,6 +551,8 @@ class JobKind(StrEnum):
     DECISION_REMOVAL_TIME = "decision-set-removal-time"
     CONNECTOR = "connector"
     """Not one of Camunda's: a connector's call."""
+    REPROCESSING = "retry-failed-work"
+    """Not one of Camunda's: failed jobs and external tasks get retries, at a stated pace."""
 
 
 class JobCreated(Event, frozen=True, tag=50):

@@ -198,6 +198,22 @@ ORDINARY = (
         ("id",),
         (Index(("batch_id",)),),
     ),
+    # Failed work that is tried again in bulk, by the id of its batch, and what each share of that has come to: the ids
+    # that got retries, how many those are, and how many did not need them any more.
+    Table(
+        "reprocessing",
+        Sort.ORDINARY,
+        _columns("id filter:json total:int retries:int rate:real started_ms:int"),
+        ("id",),
+        (Index(("started_ms",)),),
+    ),
+    Table(
+        "reprocessed",
+        Sort.ORDINARY,
+        _columns("id batch_id ids:json retried:int skipped:int done_ms:int"),
+        ("id",),
+        (Index(("batch_id",)),),
+    ),
     Table("setting", Sort.ORDINARY, _columns("name value:json"), ("name",)),
     # Messages of a bus that nobody waits for yet (`penstock.bridge`). `id`: the key under which they are taken in.
     Table(

@@ -17,6 +17,7 @@ from penstock.worker.handling import handles
 from penstock.worker.http.auth import Basic, Bearer, Headers
 from penstock.worker.observing import Finished, Outcome
 from penstock.worker.once import once
+from penstock.worker.reprocessing import FailedWork, Reprocessing
 from penstock.worker.results import ProcessTaskResults, TaskResult
 from penstock.worker.task import ExternalTask
 from penstock.worker.values import File, FileRef, Typed
@@ -34,6 +35,7 @@ __all__ = [
     "Completed",
     "ConnectionLost",
     "ExternalTask",
+    "FailedWork",
     "File",
     "FileRef",
     "Finished",
@@ -42,6 +44,7 @@ __all__ = [
     "Outcome",
     "Parked",
     "ProcessTaskResults",
+    "Reprocessing",
     "RestError",
     "Retries",
     "TaskFailure",

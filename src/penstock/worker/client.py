@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from penstock.worker import calls
+from penstock.worker import reprocessing as bulk
 from penstock.worker.http import aio, blocking
 from penstock.worker.http.wire import Address, Auth
 from penstock.worker.logic import Logic, drive, drive_async
@@ -87,6 +88,14 @@ class Client:
     deploy = _Call(calls.deploy)
     incidents = _Call(calls.incidents)
     set_retries = _Call(calls.set_retries)
+    failed_work = _Call(bulk.failed_work)
+    reprocess = _Call(bulk.reprocess)
+    reprocessing = _Call(bulk.reprocessing)
+    reprocessings = _Call(bulk.reprocessings)
+    pause_reprocessing = _Call(bulk.pause_reprocessing)
+    resume_reprocessing = _Call(bulk.resume_reprocessing)
+    cancel_reprocessing = _Call(bulk.cancel_reprocessing)
+    wait_for_reprocessing = _Call(bulk.wait_for_reprocessing)
     version = _Call(calls.version)
 
     def close(self) -> None:
@@ -127,6 +136,14 @@ class AsyncClient:
     deploy = _AsyncCall(calls.deploy)
     incidents = _AsyncCall(calls.incidents)
     set_retries = _AsyncCall(calls.set_retries)
+    failed_work = _AsyncCall(bulk.failed_work)
+    reprocess = _AsyncCall(bulk.reprocess)
+    reprocessing = _AsyncCall(bulk.reprocessing)
+    reprocessings = _AsyncCall(bulk.reprocessings)
+    pause_reprocessing = _AsyncCall(bulk.pause_reprocessing)
+    resume_reprocessing = _AsyncCall(bulk.resume_reprocessing)
+    cancel_reprocessing = _AsyncCall(bulk.cancel_reprocessing)
+    wait_for_reprocessing = _AsyncCall(bulk.wait_for_reprocessing)
     version = _AsyncCall(calls.version)
 
     async def close(self) -> None:

@@ -85,6 +85,7 @@ class InvalidVariable(WorkerError):
 class _Problem(msgspec.Struct):
     type: str = ""
     message: str | None = None
+    detail: str | None = None
     code: int | None = None
 
 
@@ -99,12 +100,14 @@ class RestError(WorkerError):
 
     @classmethod
     def of(cls, what: str, status: int, body: bytes) -> "RestError":
-        """The error in an answer; a proxy's page of HTML has only its status."""
+        """The error in an answer: Camunda's, or problem details (RFC 9457); a proxy's page of HTML has only its status."""
         try:
             found = msgspec.json.decode(body, type=_Problem)
         except msgspec.DecodeError:
             found = _Problem()
-        return cls(status, found.type, found.message or f"{what} was answered with {status}", found.code)
+        return cls(
+            status, found.type, found.message or found.detail or f"{what} was answered with {status}", found.code
+        )
 
     @property
     def is_conflict(self) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 
 from penstock.engine import commands as c
 from penstock.engine.events import JobKind
+from penstock.store.protocol import AnyChange
 
 
 class Correlation(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +45,15 @@ class RemovalTime(msgspec.Struct, frozen=True, kw_only=True):
     user: str | None = None
 
 
+class Reprocessing(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs and external tasks that have no retries left get `retries`. `pace_ms`: one seed job's part every so often; None:
+    as fast as can be."""
+
+    retries: int
+    pace_ms: int | None = None
+    user: str | None = None
+
+
 Template = (
     c.DeleteInstance
     | c.MigrateInstance
@@ -56,6 +66,7 @@ Template = (
     | Restart
     | HistoryDeletion
     | RemovalTime
+    | Reprocessing
 )
 """What is done to each thing; commands carry no id in it."""
 
@@ -74,6 +85,7 @@ TEMPLATES: Mapping[JobKind, type[Any]] = {
     JobKind.BATCH_REMOVAL_TIME: RemovalTime,
     JobKind.DECISION_DELETION: HistoryDeletion,
     JobKind.DECISION_REMOVAL_TIME: RemovalTime,
+    JobKind.REPROCESSING: Reprocessing,
 }
 """Type of the batch and of its execution jobs → its template."""
 
@@ -84,10 +96,15 @@ KINDS: frozenset[str] = frozenset(
 
 
 class NewBatch(msgspec.Struct, frozen=True, kw_only=True):
-    """A batch to make. `ids`: what it is done to, in order, at least one."""
+    """A batch to make. `ids`: what it is done to, in order, at least one. `id`: its own, where it is known before;
+    `things_per_job`, `jobs_per_seed`: where the settings do not say them; `rows`: what is written with it."""
 
     type: JobKind
     ids: Sequence[str]
     template: Template
     user: str | None = None
     tenant: str | None = None
+    id: str | None = None
+    things_per_job: int | None = None
+    jobs_per_seed: int | None = None
+    rows: Sequence[AnyChange] = ()

@@ -12,9 +12,11 @@ from penstock.engine.events import JobKind
 from penstock.runtime.batches.kinds import TEMPLATES, NewBatch, Template
 from penstock.runtime.definitions import beside
 from penstock.runtime.protocol import Settings
-from penstock.store.protocol import AnyChange, Change, Row, RowChange
+from penstock.store.protocol import AnyChange, Change, DeleteWhere, Row, RowChange
 
 BATCH, PART = "batch", "batch_part"
+REPROCESSING, REPROCESSED = "reprocessing", "reprocessed"
+"""Only of batches that reprocess: what was asked for, and what each share has come to."""
 
 
 def encoded(template: Template) -> bytes:
@@ -29,13 +31,13 @@ def template_of(row: Row) -> Any:
 
 def batch_row(new: NewBatch, ids: Ids, settings: Settings, now_ms: int) -> Row:
     """The row of a new batch."""
-    per_job = settings.invocations_per_batch_job
+    per_job = new.things_per_job or settings.invocations_per_batch_job
     return {
-        "id": ids.new(),
+        "id": new.id or ids.new(),
         "type": new.type.value,
         "total_jobs": -(-len(new.ids) // per_job),
         "jobs_created": 0,
-        "jobs_per_seed": settings.batch_jobs_per_seed,
+        "jobs_per_seed": new.jobs_per_seed or settings.batch_jobs_per_seed,
         "invocations_per_job": per_job,
         "seed_job_definition_id": ids.new(),
         "monitor_job_definition_id": ids.new(),
@@ -79,6 +81,24 @@ def job_definitions_of(batch: Row) -> Iterator[AnyChange]:
 def definition_ids(batch: Row) -> list[str]:
     """Ids of the three job definitions."""
     return [batch[name] for name in ("seed_job_definition_id", "monitor_job_definition_id", "job_definition_id")]
+
+
+def share_done(batch: Row, ids: Ids, retried: Sequence[str], size: int, now_ms: int) -> RowChange:
+    """What one execution job has come to: `retried` of the `size` things that it was for; the others did not need it."""
+    values = {
+        "id": ids.new(),
+        "batch_id": batch["id"],
+        "ids": list(retried),
+        "retried": len(retried),
+        "skipped": size - len(retried),
+        "done_ms": now_ms,
+    }
+    return RowChange(REPROCESSED, Change.INSERT, values)
+
+
+def forgotten(batch: str) -> list[AnyChange]:
+    """The end of what is known of a batch beside its own row."""
+    return [DeleteWhere(REPROCESSING, "id", [batch]), DeleteWhere(REPROCESSED, "batch_id", [batch])]
 
 
 def new_job(

@@ -9,15 +9,17 @@ from penstock.base.clock import Clock
 from penstock.base.errors import BadUserRequest, EntitySuspended, Failure, NotFound
 from penstock.engine import commands as c
 from penstock.engine.events import InstanceEvents, JobCreated, JobDeleted, JobExecuted, JobKind
-from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.batches.kinds import NewBatch, Reprocessing
 from penstock.runtime.batches.rows import (
     BATCH,
     PART,
     batch_row,
     definition_ids,
+    forgotten,
     job_definitions_of,
     new_job,
     parts_of,
+    share_done,
     template_of,
 )
 from penstock.runtime.batches.work import PLANS, Reads, Work
@@ -27,6 +29,9 @@ from penstock.runtime.protocol import Settings
 from penstock.runtime.ready import JOB
 from penstock.store.protocol import AnyChange, Change, DeleteWhere, JobCheck, Row, RowChange, Store, UpdateWhere
 from penstock.store.query import Op, Query, Where, eq, is_null, not_null, one_of
+
+PARTS_AHEAD = 2
+"""Parts of a batch with a stated pace whose execution jobs may wait when its seed job makes the next ones."""
 
 Make = Callable[[], Awaitable[Plan]]
 """Reads what it needs, and says what to write."""
@@ -87,6 +92,7 @@ class Batches:
             *parts_of(batch, new.ids, self._ids),
             *job_definitions_of(batch),
             RowChange(JOB, Change.INSERT, seed),
+            *new.rows,
         ]
         await self._write(rows, events=[*events, self._created(seed, now_ms)])
         return batch
@@ -127,7 +133,7 @@ class Batches:
         if not rows:
             raise BadUserRequest(f"Unable to delete historic batch with id '{id}'")
         deleted = await self._logged_jobs(rows[0])
-        await self._write([DeleteWhere(BATCH, "id", [id])], deleted=deleted, events=events)
+        await self._write([DeleteWhere(BATCH, "id", [id]), *forgotten(id)], deleted=deleted, events=events)
 
     async def clean_up(self) -> None:
         """Deletes ended batches that are past their removal time from history."""
@@ -139,7 +145,7 @@ class Batches:
         id = batch["id"]
         end = RowChange(BATCH, Change.UPDATE, {"id": id, "ended_ms": now_ms, "configuration": None})
         return [
-            DeleteWhere(BATCH, "id", [id]) if gone else end,
+            *([DeleteWhere(BATCH, "id", [id]), *forgotten(id)] if gone else [end]),
             DeleteWhere(PART, "batch_id", [id]),
             DeleteWhere("job_definition", "id", definition_ids(batch)),
         ]
@@ -178,8 +184,14 @@ class Batches:
         return plan
 
     async def _seed(self, batch: Row, job: Row, plan: Plan, now_ms: int) -> None:
-        """The execution jobs of one part, and the job that leads on."""
+        """The execution jobs of one part, and the job that leads on: at once, or when a stated pace says."""
         number = job["payload"]["part"]
+        pace_ms = _pace_ms(batch)
+        due_ms = None if pace_ms is None else _next_ms(job["due_ms"] or now_ms, pace_ms, now_ms)
+        if pace_ms is not None and await self._waiting(batch) >= PARTS_AHEAD * batch["jobs_per_seed"]:
+            # They would all run at once when what holds them up has gone.
+            self._add_jobs(plan, [self._seed_job(batch, number, now_ms, due_ms)], now_ms)
+            return
         parts = await self._store.rows(
             Query(PART, (eq("batch_id", batch["id"]), one_of("number", (number, number + 1))))
         )
@@ -190,7 +202,8 @@ class Batches:
                 plan.rows.append(RowChange(PART, Change.DELETE, {"id": part["id"]}))
         created = batch["jobs_created"] + len(jobs)
         more = any(part["number"] > number for part in parts)
-        jobs.append(self._seed_job(batch, number + 1, now_ms) if more else self._monitor_job(batch, now_ms, None))
+        lead = self._seed_job(batch, number + 1, now_ms, due_ms) if more else self._monitor_job(batch, now_ms, None)
+        jobs.append(lead)
         self._add_jobs(plan, jobs, now_ms)
         plan.rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "jobs_created": created}))
 
@@ -203,11 +216,15 @@ class Batches:
             for share in shares
         ]
 
-    def _seed_job(self, batch: Row, number: int, now_ms: int) -> Row:
-        definition, retries = batch["seed_job_definition_id"], self._settings.default_retries
-        return new_job(
-            batch, JobKind.BATCH_SEED.value, definition, self._ids, retries, now_ms, payload={"part": number}
-        )
+    async def _waiting(self, batch: Row) -> int:
+        """How many execution jobs of the batch are there and may still run."""
+        where = (eq("job_definition_id", batch["job_definition_id"]), Where("retries", Op.GT, 0))
+        return await self._store.count(Query(JOB, where))
+
+    def _seed_job(self, batch: Row, number: int, now_ms: int, due_ms: int | None = None) -> Row:
+        definition, retries, kind = batch["seed_job_definition_id"], self._settings.default_retries, JobKind.BATCH_SEED
+        payload = {"part": number}
+        return new_job(batch, kind.value, definition, self._ids, retries, now_ms, payload=payload, due_ms=due_ms)
 
     def _monitor_job(self, batch: Row, now_ms: int, due_ms: int | None) -> Row:
         definition, retries = batch["monitor_job_definition_id"], self._settings.default_retries
@@ -231,6 +248,8 @@ class Batches:
         for command in work.alone:
             await self._execute(command)
         rows, events = [*done.rows, *work.rows], [*done.events, *work.events]
+        if work.retried is not None:
+            rows.append(share_done(batch, self._ids, work.retried, len(job["payload"]["ids"]), now_ms))
         if batch["execution_started_ms"] is None:
             rows.append(RowChange(BATCH, Change.UPDATE, {"id": batch["id"], "execution_started_ms": now_ms}))
         if work.commands:
@@ -269,3 +288,17 @@ class Batches:
             job=job["id"], log=beside(self._ids, job["id"]), retries=job["retries"], **start_job_facts(job)
         )
         return start_job_events(job, event, now_ms, *incident_closed(job, resolved=False))
+
+
+def _next_ms(due_ms: int, pace_ms: int, now_ms: int) -> int:
+    """When the next part is due after one that was due at `due_ms` and runs now. One that is a little late does not delay
+    the others; one that is later than a whole pace, because nobody was there, makes no others follow more quickly."""
+    return due_ms + pace_ms if now_ms - due_ms < pace_ms else now_ms + pace_ms
+
+
+def _pace_ms(batch: Row) -> int | None:
+    """How long after one part of the batch the next one follows; None: at once."""
+    if batch["type"] != JobKind.REPROCESSING.value:
+        return None
+    template: Reprocessing = template_of(batch)
+    return template.pace_ms

@@ -13,7 +13,7 @@ from penstock.engine import commands as c
 from penstock.engine.events import InstanceEvents, JobKind, RemovalTimeSet
 from penstock.engine.state import Instance
 from penstock.expr.values import TypedValue
-from penstock.runtime.batches.kinds import Correlation, HistoryDeletion, RemovalTime, Restart
+from penstock.runtime.batches.kinds import Correlation, HistoryDeletion, RemovalTime, Reprocessing, Restart
 from penstock.runtime.batches.rows import BATCH
 from penstock.store.protocol import AnyChange, Row, UpdateWhere
 from penstock.store.query import Order, Query, eq, is_null, not_null, one_of
@@ -30,6 +30,8 @@ class Work(msgspec.Struct):
     rows: list[AnyChange] = []
     events: list[InstanceEvents] = []
     deleted: list[str] = []
+    retried: list[str] | None = None
+    """Of a batch that reprocesses: what gets retries; the others of the share did not need them any more."""
 
 
 class Reads(Protocol):
@@ -89,6 +91,35 @@ async def _job_retries(reads: Reads, template: c.ChangeJob, ids: Sequence[str], 
         command = msgspec.structs.replace(template, instance=row["instance_id"] or "", job=row["id"])
         # A job without an instance has no unit of work that others could join.
         (work.commands if command.instance else work.alone).append(command)
+    return work
+
+
+async def _reprocessing(reads: Reads, template: Reprocessing, ids: Sequence[str], _: int) -> Work:
+    """Whatever has been solved, or given retries by somebody else, since it was found is passed over."""
+    still = (one_of("id", ids), eq("retries", 0))
+    retried: list[str] = []
+    work = Work(retried=retried)
+    for row in await reads.rows(Query("external_task", still, columns=("id", "instance_id"))):
+        work.commands.append(
+            c.SetExternalTaskRetries(
+                instance=row["instance_id"],
+                external_task=row["id"],
+                retries=template.retries,
+                user=template.user,
+                logged=False,
+            )
+        )
+        retried.append(row["id"])
+    for row in await reads.rows(Query("job", still, columns=("id", "instance_id"))):
+        command = c.ChangeJob(
+            instance=row["instance_id"] or "",
+            job=row["id"],
+            changes={"retries": template.retries},
+            user=template.user,
+            logged=False,
+        )
+        (work.commands if command.instance else work.alone).append(command)
+        retried.append(row["id"])
     return work
 
 
@@ -237,5 +268,6 @@ PLANS: Mapping[JobKind, Plan] = {
     JobKind.BATCH_REMOVAL_TIME: _batch_removal_time,
     JobKind.DECISION_DELETION: _decision_deletion,
     JobKind.DECISION_REMOVAL_TIME: _decision_removal_time,
+    JobKind.REPROCESSING: _reprocessing,
 }
 """One row for each type of batch."""

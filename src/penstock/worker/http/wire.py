@@ -15,7 +15,8 @@ ANSWER_BYTES_MAX = 256 * 1024 * 1024
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """One request. `path`: below the base address, with its query. `repeatable`: doing it twice is like doing it once.
+    """One request. `path`: below the base address, with its query; `beside`: below what is above `/engine-rest`, where
+    Penstock has its own resources. `repeatable`: doing it twice is like doing it once.
 
     `timeout_s`: from the first byte of the request to the last one of the answer.
     """
@@ -29,6 +30,7 @@ class Ask(msgspec.Struct, frozen=True):
     accept: str = "application/json"
     headers: Mapping[str, str] = {}
     answer_bytes_max: int = ANSWER_BYTES_MAX
+    beside: bool = False
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -69,6 +71,7 @@ class Address:
         secure = parts.scheme == "https"
         self.port = port or (443 if secure else 80)
         self.prefix = parts.path.rstrip("/")
+        self._above = self.prefix.partition("/engine-rest")[0]
         self.tls = (tls or ssl.create_default_context()) if secure else None
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{self.prefix}"
         self._auth = auth
@@ -79,7 +82,8 @@ class Address:
 
     def request(self, ask: Ask) -> bytes:
         """The bytes of a request. Raises ConnectionLost when there are no credentials for it now."""
-        lines = [f"{ask.method} {self.prefix}{ask.path} HTTP/1.1\r\n{self._common}accept: {ask.accept}\r\n"]
+        prefix = self._above if ask.beside else self.prefix
+        lines = [f"{ask.method} {prefix}{ask.path} HTTP/1.1\r\n{self._common}accept: {ask.accept}\r\n"]
         if self._auth is not None:
             lines += [f"{name}: {_line(value)}\r\n" for name, value in self._credentials(self._auth).items()]
         lines += [f"{name}: {_line(value)}\r\n" for name, value in ask.headers.items()]
