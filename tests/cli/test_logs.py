@@ -13,7 +13,7 @@ TALKS = """
 import asyncio
 from http_server import http_server, text
 from penstock.cli import logs
-from penstock.connect.http.allowed import Allowed
+from penstock.connect.allowed import Allowed
 from penstock.connect.http.connector import HttpConnector
 
 async def main():

@@ -5,8 +5,7 @@ the REST layer and a number for errors of the engine (0; 1 for optimistic lockin
 on different operations, so handlers choose with the constructors below or wrap engine calls in `reported`.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from penstock.base.errors import (
@@ -18,9 +17,11 @@ from penstock.base.errors import (
     EntitySuspended,
     Failure,
     JavaFailed,
+    LimitReached,
     MigrationPlanInvalid,
     MigrationRefused,
     MismatchingCorrelation,
+    NotAuthorized,
     NotFound,
     NotValid,
     NullValue,
@@ -55,7 +56,9 @@ _TABLE: tuple[tuple[type[PenstockError], int, str, int | None], ...] = (
     (DefinitionMissing, 500, "NullValueException", 0),
     (Failure, 500, "ProcessEngineException", 0),
     (Conflict, 500, "OptimisticLockingException", 1),
+    (LimitReached, 429, "LimitReached", 0),
     (Overloaded, 503, "Overloaded", 0),
+    (NotAuthorized, 403, "AuthorizationException", 0),
     (StoreFailed, 500, "ProcessEnginePersistenceException", 0),
     (PenstockError, 500, "ProcessEngineException", 0),
 )
@@ -151,9 +154,16 @@ def of(error: PenstockError) -> Problem:
     for kind, status, name, code in _TABLE:
         if isinstance(error, kind):
             extra = {"details": _findings(error)} if isinstance(error, ParseFailed) and status == 400 else None
-            headers = ((b"retry-after", str(RETRY_AFTER_S).encode()),) if status == 503 else ()
-            return Problem(status, name, error.message, code, extra=extra, headers=headers)
+            return Problem(status, name, error.message, code, extra=extra, headers=retry_after(error))
     raise AssertionError("the table ends with PenstockError")
+
+
+def retry_after(error: PenstockError) -> tuple[tuple[bytes, bytes], ...]:
+    """When to ask again, where that helps."""
+    if not isinstance(error, Overloaded):
+        return ()
+    after_s = error.retry_after_s if isinstance(error, LimitReached) else RETRY_AFTER_S
+    return ((b"retry-after", str(after_s).encode()),)
 
 
 def internal() -> Problem:
@@ -182,30 +192,39 @@ def _finding(finding: Finding) -> dict[str, Any]:
     }
 
 
-@contextmanager
-def reported(
-    prefix: str,
-    make: Callable[[str, int | None], Problem] | None = None,
-    *,
-    refused: Callable[[str, int | None], Problem] | None = None,
-) -> Iterator[None]:
+class reported:
     """Answers errors of the engine as Camunda's REST layer wraps them: `prefix` before the message, and `make`'s type.
 
     `make`: for Refused and Failure (default: 500 `RestException`). `refused`: for the REST layer's own problems, such as a
     variable value that cannot be converted; default: the same status and type with the prefix.
     Conflict, Overloaded and StoreFailed pass through.
     """
-    try:
-        yield
-    except Problem as error:
-        if refused is not None:
-            raise refused(prefix + error.message, error.rest_code) from error
-        raise Problem(error.status, error.type, prefix + error.message, error.rest_code) from error
-    except JavaFailed:
-        # No ProcessEngineException in Camunda: its REST resources do not catch it either.
-        raise
-    except (Refused, Failure) as error:
-        raise (make or _rest_500)(prefix + error.message, error.code) from error
+
+    __slots__ = ("_make", "_prefix", "_refused")
+
+    def __init__(
+        self,
+        prefix: str,
+        make: Callable[[str, int | None], Problem] | None = None,
+        *,
+        refused: Callable[[str, int | None], Problem] | None = None,
+    ) -> None:
+        self._prefix = prefix
+        self._make = make or _rest_500
+        self._refused = refused
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Problem):
+            message = self._prefix + error.message
+            if self._refused is not None:
+                raise self._refused(message, error.rest_code) from error
+            raise Problem(error.status, error.type, message, error.rest_code) from error
+        # JavaFailed is no ProcessEngineException in Camunda: its REST resources do not catch it either.
+        if isinstance(error, Refused | Failure) and not isinstance(error, JavaFailed):
+            raise self._make(self._prefix + error.message, error.code) from error
 
 
 def _rest_500(message: str, code: int | None) -> Problem:

@@ -28,7 +28,9 @@
     │   └── BoundExceeded            steps, tokens, payload, nesting
     ├── Conflict                     somebody else changed the same instance; the server steps the unit again
     ├── Overloaded                   too much waits: try again later (503 with Retry-After)
-    │   └── ViewsBehind              the views did not catch up in time
+    │   ├── ViewsBehind              the views did not catch up in time
+    │   └── LimitReached             a service has what it may have (429 with Retry-After)
+    ├── NotAuthorized                the user may not do this          (AuthorizationException)
     ├── StoreFailed                  the store refused or is gone
     └── BusFailed                    a broker refused, or a connection is configured wrongly
         ├── BusUnavailable           a broker is out of reach: try again later
@@ -173,7 +175,15 @@ class DefinitionMissing(Failure):
 
 
 class ConnectorFailed(Failure):
-    """A connector's call has failed; another try may succeed."""
+    """A connector's call has failed; another try may succeed.
+
+    `causes`: names by which a model may make a BPMN error of it (a status, an SQLSTATE, …), the closest first."""
+
+    def __init__(
+        self, message: str = "", *, causes: Sequence[str] = (), element_id: str | None = None, **ids: Any
+    ) -> None:
+        super().__init__(message, element_id=element_id, **ids)
+        self.causes = tuple(causes)
 
 
 class ConnectorRefused(ConnectorFailed):
@@ -238,3 +248,21 @@ class Overloaded(PenstockError):
 
 class ViewsBehind(Overloaded):
     """The views have not caught up in time; try again in a moment."""
+
+
+class LimitReached(Overloaded):
+    """A service has what it may have of the engine.
+
+    `limit`: the setting; `retry_after_s`: when a client should ask again, in whole seconds; `again_s`: when asking again may
+    help at the earliest.
+    """
+
+    def __init__(self, message: str, *, service: str, limit: str, retry_after_s: int, again_s: float) -> None:
+        super().__init__(message, service=service)
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+        self.again_s = again_s
+
+
+class NotAuthorized(PenstockError):
+    """The user may not do this."""

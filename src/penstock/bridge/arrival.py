@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from penstock.api.subscriptions import Wanted, executions, receivers, starts
 from penstock.base.errors import MismatchingCorrelation, NotFound, NullValue, PenstockError
+from penstock.bridge.cause import caused_by
 from penstock.bridge.rules import Arrival
 from penstock.engine.commands import Command, StartInstance, TriggerMessage
 from penstock.runtime.committer import AlreadyTaken
@@ -46,10 +47,11 @@ class Definitions:
 
 
 class Arrivals:
-    """Takes messages in for one node."""
+    """Takes messages in for one node. `patient`: one whose service may start no more now waits; else LimitReached."""
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, *, patient: bool = True) -> None:
         self.engine = node
+        self._patient = patient
 
     async def take(self, arrival: Arrival, definitions: Definitions, rows: Sequence[AnyChange] = ()) -> Outcome:
         """The message's effect, durable when it returns; `rows` are written with it. Raises what the engine raises."""
@@ -120,7 +122,8 @@ class Arrivals:
 
     async def _execute(self, arrival: Arrival, command: Command, rows: Sequence[AnyChange]) -> None:
         expires_ms = self.engine.clock.now_ms() + arrival.bridge.dedup_window_ms
-        await self.engine.take_in(command, key=arrival.key, expires_ms=expires_ms, rows=rows)
+        with caused_by(arrival.event):
+            await self.engine.take_in(command, key=arrival.key, expires_ms=expires_ms, rows=rows, patient=self._patient)
 
 
 class TooManyReceivers(Exception):

@@ -47,7 +47,7 @@ class Bridges:
         positions = Positions(node.clock)
         self.requests = Requests(node.ids, positions)
         self._arrivals = Arrivals(node)
-        self.early = Early(node, self._arrivals, positions)
+        self.early = Early(node, Arrivals(node, patient=False), positions)
         self.attempts = Attempts(node, self.requests)
         self._slots = Slots(node, self._wake)
         self.links: dict[str, Link] = {}
@@ -150,9 +150,15 @@ class Bridges:
         found: dict[tuple[str, str], Reading] = {}
         for place, bridges in self._by_place(connection).items():
             found[place] = self._of_bridges(bridges, scheme)
+        for (channel, group), topics in self._by_reply(connection).items():
+            found[channel, group] = self._of_replies(topics, channel, group, scheme)
+        return found
+
+    def _by_reply(self, connection: str) -> dict[tuple[str, str], list[Topic]]:
+        found: dict[tuple[str, str], list[Topic]] = {}
         for topic in self.config.topics.values():
             if topic.connection == connection and topic.reply is not None:
-                found.setdefault((topic.reply, topic.group), self._of_replies(topic, topic.reply, scheme))
+                found.setdefault((topic.reply, topic.group), []).append(topic)
         return found
 
     def _by_place(self, connection: str) -> dict[tuple[str, str], list[Bridge]]:
@@ -176,10 +182,10 @@ class Bridges:
         intake = Intake(bridges, scheme, self._arrivals, self.early)
         return Reading(Consumed(name=name, to=to, attempts=attempts), list(bridges), intake.take)
 
-    def _of_replies(self, topic: Topic, channel: str, scheme: str) -> Reading:
+    def _of_replies(self, topics: Sequence[Topic], channel: str, group: str, scheme: str) -> Reading:
         replies = Replies(self._node, self.requests, channel, scheme)
-        to = Subscribe(channel=channel, group=topic.group)
-        consumed = Consumed(name=f"{topic.connection}.{channel}.{topic.group}", to=to, attempts=REPLY_ATTEMPTS)
+        to = Subscribe(channel=channel, group=group, lease_ms=max(topic.lease_ms for topic in topics))
+        consumed = Consumed(name=f"{topics[0].connection}.{channel}.{group}", to=to, attempts=REPLY_ATTEMPTS)
         return Reading(consumed, None, replies.take)
 
     # ------------------------------------------------------------------------------------------ the outbox
@@ -228,9 +234,9 @@ class Bridges:
 
 
 def _places(config: Config) -> list[Place]:
-    found = [Place(bridge.connection, bridge.dead_letter) for bridge in config.bridges]
+    found = [Place(bridge.connection, bridge.dead_letter, bridge.channel) for bridge in config.bridges]
     found += [
-        Place(topic.connection, dead_letter_channel(topic.reply))
+        Place(topic.connection, dead_letter_channel(topic.reply), topic.reply)
         for topic in config.topics.values()
         if topic.reply is not None
     ]

@@ -11,7 +11,8 @@ from functools import partial
 
 import msgspec
 
-from penstock.base.errors import Overloaded, PenstockError, StoreFailed, ViewsBehind
+from penstock.api.querying import VariableCondition, variable_term
+from penstock.base.errors import LimitReached, Overloaded, PenstockError, StoreFailed, ViewsBehind
 from penstock.bridge.arrival import Arrivals, Definitions, Outcome, TooManyReceivers
 from penstock.bridge.config import Bridge
 from penstock.bridge.rows import Positions, outbox_row
@@ -32,6 +33,11 @@ EXPIRED_KEPT_MS = 7 * 86_400_000
 NOTED_MAX = 1_000
 """Most instances and new rows that are noted between two sweeps, and most rows that are tried for them; the pages find the
 others."""
+
+COMPARED = frozenset({"String", "Integer", "Short", "Long", "Double", "Boolean", "Date"})
+"""Types of correlation keys by which instances that have ended are found."""
+
+_VARIABLE = (("instance_id", "id"), ("execution_id", "id"))
 
 logger = logging.getLogger(__name__)
 
@@ -112,16 +118,23 @@ class Early:
         self._wake.set()
         return None
 
+    @staticmethod
+    def copies(arrival: Arrival) -> Sequence[RowChange]:
+        """What is to be written with the effect of a message: a copy that came before and waits here waits no more."""
+        if arrival.key is None or arrival.bridge.message is None or not arrival.bridge.early_ms:
+            return ()
+        return (RowChange(TABLE, Change.DELETE, {"id": arrival.key}),)
+
     async def waiting(self) -> int:
         """How many messages are kept."""
         return await self._node.store.count(Query(TABLE))
 
     async def _too_late(self, arrival: Arrival) -> str | None:
-        if arrival.business_key is None:
+        meant = _meant(arrival)
+        if not meant:
             return None
-        of_key = (eq("business_key", arrival.business_key),)
         order = (Order("ended_ms"),)
-        query = Query("process_instance", of_key, order, limit=1, columns=("id", "ended_ms"))
+        query = Query("process_instance", meant, order, limit=1, columns=("id", "ended_ms"))
         try:
             rows = await self._node.rows(query)
         except ViewsBehind:
@@ -129,8 +142,7 @@ class Early:
         if not rows or rows[0]["ended_ms"] is None:
             return None
         return (
-            f"too late: the process instance {rows[0]['id']} with the business key '{arrival.business_key}' has ended, "
-            "and no other one runs"
+            f"too late: the process instance {rows[0]['id']} with the {_told(arrival)} has ended, and no other one runs"
         )
 
     # ------------------------------------------------------------------------------------------ the sweep
@@ -224,6 +236,8 @@ class Early:
         try:
             for whole in await self._node.store.rows(Query(TABLE, (eq("id", row["id"]),))):
                 await work(whole)
+        except LimitReached as reached:
+            logger.debug("the early message %s of bridge %s waits on: %s", row["id"], row["bridge"], reached.message)
         except (StoreFailed, Overloaded):
             raise
         except (PenstockError, TooManyReceivers) as error:
@@ -238,9 +252,11 @@ class Early:
         gone = RowChange(TABLE, Change.DELETE, {"id": row["id"]})
         outcome = await self._arrivals.take(self._arrival(row, bridge), Definitions(self._node), [gone])
         if outcome is Outcome.DUPLICATE:
-            await self._node.store.commit(
-                Batch(stream="", log=None, at_ms=self._node.clock.now_ms(), rows=[gone]),
-            )
+            await self._remove(row)
+
+    async def _remove(self, row: Row) -> None:
+        gone = RowChange(TABLE, Change.DELETE, {"id": row["id"]})
+        await self._node.store.commit(Batch(stream="", log=None, at_ms=self._node.clock.now_ms(), rows=[gone]))
 
     def _arrival(self, row: Row, bridge: Bridge) -> Arrival:
         delivery = _delivery(row)
@@ -260,8 +276,11 @@ class Early:
                 await self._one(row, partial(self._bury, bridge=bridge))
 
     async def _bury(self, row: Row, *, bridge: Bridge) -> None:
-        """To the dead letters, once: with the row goes what is to be published."""
+        """To the dead letters, once: with the row goes what is to be published. Not if a copy had the effect."""
         now_ms = self._node.clock.now_ms()
+        if await self._arrivals.has_taken(self._arrival(row, bridge)):
+            await self._remove(row)
+            return
         delivery = _delivery(row)
         reason = f"nobody waited for the message '{bridge.message}' within {bridge.early_ms // 1000} s"
         to = Subscribe(channel=bridge.channel, group=bridge.group)
@@ -274,6 +293,23 @@ class Early:
         ]
         key = f"{row['id']}:over:{row['created_ms']}"
         await self._node.write_once(rows, key=key, expires_ms=now_ms + EXPIRED_KEPT_MS)
+
+
+def _meant(arrival: Arrival) -> list[Term]:
+    """Which process instances the message can be for; nothing when it cannot be told."""
+    keys = arrival.correlation_keys
+    if any(value.type not in COMPARED for value in keys.values()):
+        return []
+    terms: list[Term] = [variable_term(VariableCondition(name, "eq", keys[name]), _VARIABLE) for name in keys]
+    if arrival.business_key is not None:
+        terms.append(eq("business_key", arrival.business_key))
+    return terms
+
+
+def _told(arrival: Arrival) -> str:
+    names = ", ".join(arrival.correlation_keys)
+    told = [] if arrival.business_key is None else [f"business key '{arrival.business_key}'"]
+    return " and the ".join([*told, f"same {names}"] if names else told)
 
 
 def _delivery(row: Row) -> Delivery:

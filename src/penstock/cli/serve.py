@@ -18,11 +18,13 @@ from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
 from penstock.base.ids import UuidSource
 from penstock.bridge.bridges import Bridges
+from penstock.bridge.watch import Watch
 from penstock.cli.collector import collect_rarely
 from penstock.cli.projecting import projecting
-from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
+from penstock.cli.settings import BadSettings, ServerSettings, load_connections, load_delegates, without_password
 from penstock.cli.tracing import exporting
 from penstock.runtime.node import Node
+from penstock.runtime.services.services import Services
 from penstock.store import open_store
 
 if TYPE_CHECKING:
@@ -48,10 +50,14 @@ class CannotServe(Exception):
 class _Server(uvicorn.Server):
     """Leaves signals to us, and drains the node while it lets connections finish."""
 
-    def __init__(self, config: uvicorn.Config, node: Node, bridges: Bridges, ready: Ready) -> None:
+    def __init__(
+        self, config: uvicorn.Config, node: Node, bridges: Bridges, services: Watch | None, ready: Ready
+    ) -> None:
+        """`services`: watches the file for them."""
         super().__init__(config)
         self._node = node
         self._bridges = bridges
+        self._services = services
         self._ready = ready
 
     @contextmanager
@@ -59,8 +65,13 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._asked_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._bridges.reload_soon)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
         yield
+
+    def _asked_to_reload(self) -> None:
+        self._bridges.reload_soon()
+        if self._services is not None:
+            self._services.look()
 
     def _asked_to_stop(self) -> None:
         if self.should_exit:
@@ -114,6 +125,7 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
     clock = SystemClock()
     try:
         delegates = load_delegates(settings)
+        connections = load_connections(settings)
         store = open_store(settings.store, clock)
     except (BadSettings, PenstockError) as error:
         raise CannotServe(str(error)) from None
@@ -122,20 +134,35 @@ async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) ->
     except PenstockError as error:
         raise CannotServe(f"{without_password(settings.store)}: {error.message}") from None
     try:
-        node = Node(store, clock=clock, ids=UuidSource(clock), settings=settings.node, delegates=delegates)
-        bridges = Bridges(node, Path(settings.config) if settings.config is not None else None)
+        node = Node(
+            store,
+            clock=clock,
+            ids=UuidSource(clock),
+            settings=settings.node,
+            delegates=delegates,
+            connections=connections,
+        )
+        file = Path(settings.config) if settings.config is not None else None
+        bridges, services = Bridges(node, file), Services(node, file)
+        watch = Watch(file, services.reload) if file is not None else None
         try:
             await node.start()
+            await services.start()
             await bridges.start()
+            if watch is not None:
+                watch.start()
             collect_rarely()
-            server = _Server(http_config(create_app(node)), node, bridges, ready)
+            server = _Server(http_config(create_app(node)), node, bridges, watch, ready)
             async with projecting(settings):
                 own = settings.metrics_port
                 await server.serve([bound, *([listen(settings.host, own, shared=False)] if own is not None else [])])
         except PenstockError as error:
             raise CannotServe(error.message) from None
         finally:
+            if watch is not None:
+                await watch.close()
             await bridges.close()
+            await services.close()
             await node.close()
     finally:
         await store.close()

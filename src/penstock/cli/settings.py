@@ -1,6 +1,7 @@
 """Settings of a server: command line, else environment, else `penstock.toml`, else defaults."""
 
 import importlib
+import os
 import sys
 import tomllib
 from collections.abc import Callable, Mapping
@@ -11,8 +12,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from penstock.bridge.config import SECTIONS
+from penstock.connect.connections import SECTION as CONNECTORS
+from penstock.connect.connections import BadConnections, Connections, read
 from penstock.runtime.connecting import check_settings
 from penstock.runtime.protocol import Settings
+from penstock.runtime.services.config import SECTION as SERVICE
 
 DEFAULT_CONFIG = Path("penstock.toml")
 """Read when it is there and no other file is named."""
@@ -56,7 +60,7 @@ class ServerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """A port of this process alone, besides the one that all share."""
     delegates: Mapping[str, str] = {}
     config: str | None = None
-    """The file, which is followed while the server runs: its connections, bridges and topics."""
+    """The file, which is followed while the server runs: its connections, bridges, topics and services."""
     delegates_folder: str | None = None
     """Where the modules of delegates may lie, beside what is installed."""
 
@@ -73,7 +77,7 @@ def read_file(path: Path | None) -> File:
         raise BadSettings(f"cannot read {path}: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise BadSettings(f"{path} is no TOML: {error}") from None
-    _known(content, ("server", "delegates", *SECTIONS), path, "")
+    _known(content, ("server", "delegates", *SECTIONS, SERVICE, CONNECTORS), path, "")
     server = _table(content, "server", path)
     delegates = _table(content, "delegates", path)
     _known(server, (*OPTIONS, *NODE_SETTINGS), path, "server.")
@@ -128,6 +132,16 @@ def load_delegates(settings: ServerSettings) -> dict[str, Callable[..., Any]]:
             raise BadSettings(f'delegates."{name}" = {target!r} is no callable')
         found[name] = value
     return found
+
+
+def load_connections(settings: ServerSettings) -> Connections:
+    """Reads what `[connectors.*]` says; it counts from the next start. Raises BadSettings."""
+    if settings.config is None:
+        return Connections()
+    try:
+        return read(Path(settings.config), os.environ)
+    except BadConnections as error:
+        raise BadSettings(error.message) from None
 
 
 def without_password(url: str) -> str:

@@ -47,6 +47,13 @@ def run(
     settle_s: Annotated[
         float, typer.Option("--settle", help="Seconds for which fewer processes must have been enough to end one.")
     ] = 60.0,
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            help="The server's penstock.toml: topics that it binds to a bus are worked over that bus, the others over REST.",
+        ),
+    ] = None,
     log_level: Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")] = "info",
 ) -> None:
     """Run a worker until SIGTERM or Ctrl-C; then it finishes what it has begun and gives back the rest."""
@@ -62,6 +69,11 @@ def run(
         handler.addFilter(is_safe)
     try:
         found = _found(place, None if url is None else rest_url(url))
+        if config is not None:
+            if least is not None or most is not None:
+                raise ValueError("--config: processes are scaled for work over REST; leave out --min and --max")
+            _run_over_buses(found, config)
+            return
         if least is None and most is None:
             _run(found)
             return
@@ -98,6 +110,26 @@ def _run(found: "Worker | GenericWorker") -> None:
     if parent.isdigit():
         stop_without(int(parent), (found if isinstance(found, Worker) else found.worker).stop)
     found.run()
+
+
+def _run_over_buses(found: "Worker | GenericWorker", config: Path) -> None:
+    """Raises ValueError, BadBridges, BusFailed."""
+    import asyncio
+    import signal
+
+    from penstock.bridge.answering import work
+    from penstock.worker.worker import Worker
+
+    if not isinstance(found, Worker):
+        raise ValueError("--config: a worker in TOML works over REST")
+
+    async def until_signalled() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await work(found, config, os.environ, stopped)
+
+    asyncio.run(until_signalled())
 
 
 def _run_many(found: "Worker | GenericWorker", bounds: "Bounds", command: list[str]) -> int:

@@ -15,6 +15,7 @@ from penstock.base.clock import Clock
 from penstock.base.errors import Conflict, Failure, PenstockError, StoreFailed
 from penstock.engine.events import InstanceEvents, LogRow, pack
 from penstock.runtime.hot import Hot, HotCache
+from penstock.runtime.protocol import Place
 from penstock.runtime.telemetry.counters import Counters
 from penstock.store.protocol import (
     AnyChange,
@@ -38,11 +39,13 @@ class StepAgain(Exception):
 
 
 class AlreadyTaken(Exception):
-    """The idempotency key was taken in before; `answer` is what the first request got."""
+    """The idempotency key was taken in before; `answer` is what the first request got. `fenced`: it was not the request's
+    own key, but its fence."""
 
-    def __init__(self, answer: bytes) -> None:
+    def __init__(self, answer: bytes, *, fenced: bool = False) -> None:
         super().__init__()
         self.answer = answer
+        self.fenced = fenced
 
 
 class LockLost(Exception):
@@ -83,14 +86,17 @@ class Ticket:
         "done",
         "epoch",
         "events",
+        "fence",
         "inbox",
         "jobs",
         "locks",
         "notify",
         "parts",
+        "place",
         "retries",
         "rows",
         "seen",
+        "settled",
         "writes",
     )
 
@@ -106,12 +112,28 @@ class Ticket:
         self.locks: Sequence[LockCheck] = ()
         self.jobs: Sequence[JobCheck] = ()
         self.inbox: InboxEntry | None = None
+        self.fence: InboxEntry | None = None
+        """A second key that nobody may have taken in before."""
         self.deleted: Sequence[str] = ()
         self.notify: Sequence[str] = ()
         self.retries: Sequence[tuple[str, int]] = ()
         """External tasks that become free: (topic, when)."""
         self.bump_epoch = False
+        self.place: Place | None = None
+        """Of the instance that it starts, among those of its service."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.settled = False
+        """Whether the unit is committed or dropped, its caller still there or not."""
+
+    def settle(self, error: BaseException | None = None) -> None:
+        """Answers the caller, unless it has gone away: that does not take its unit back."""
+        self.settled = True
+        if self.done.done():
+            return
+        if error is None:
+            self.done.set_result(None)
+        else:
+            self.done.set_exception(error)
 
 
 ENDED_MAX = 10_000
@@ -149,6 +171,8 @@ class Committer:
         self._flying: list[Ticket] = []
         self._task: asyncio.Task[None] | None = None
         self._wake: asyncio.Future[None] | None = None
+        self._batch_ended: asyncio.Future[None] | None = None
+        """What those wait for who want everything to be committed."""
         self._closing = False
         self._ended: deque[str] = deque()
         self._ended_ids: set[str] = set()
@@ -182,10 +206,10 @@ class Committer:
 
     def submit(self, ticket: Ticket) -> asyncio.Future[None]:
         """Queues a unit. The future ends with its commit, or raises StepAgain, AlreadyTaken, LockLost, JobLost, or what
-        the store said."""
+        the store said. Who no longer waits for it may cancel it: the unit is committed all the same."""
         if self.failed is not None:
             self._forget(ticket)
-            ticket.done.set_exception(StoreFailed(self.failed.message))
+            ticket.settle(StoreFailed(self.failed.message))
             return ticket.done
         for write in ticket.writes:
             write.hot.pending += 1
@@ -204,9 +228,11 @@ class Committer:
 
     async def flushed(self) -> None:
         """Returns when everything that was submitted before is committed or dropped."""
-        futures = [ticket.done for ticket in (*self._flying, *self._pending) if not ticket.done.done()]
-        if futures:
-            await asyncio.wait(futures)
+        before = (*self._flying, *self._pending)
+        while not all(ticket.settled for ticket in before):
+            if self._batch_ended is None:
+                self._batch_ended = asyncio.get_running_loop().create_future()
+            await asyncio.shield(self._batch_ended)
 
     # ------------------------------------------------------------------------------------------ the loop
 
@@ -230,6 +256,12 @@ class Committer:
                     self._broken(StoreFailed(f"The committer failed: {type(error).__name__}: {error}"))
                 finally:
                     self._flying = []
+                    self._end_batch()
+
+    def _end_batch(self) -> None:
+        if self._batch_ended is not None:
+            self._batch_ended.set_result(None)
+            self._batch_ended = None
 
     def _next(self) -> list[Ticket]:
         """The units of the next batch. A change of the definitions ends it: what comes behind was stepped without it."""
@@ -284,11 +316,11 @@ class Committer:
         """Without those that were answered meanwhile, or that were stepped under an older epoch of the definitions."""
         epoch = self._epoch()
         stale: dict[Ticket, BaseException] = {
-            ticket: StepAgain() for ticket in tickets if ticket.epoch != epoch and not ticket.done.done()
+            ticket: StepAgain() for ticket in tickets if ticket.epoch != epoch and not ticket.settled
         }
         if stale:
             self._drop(tickets, stale)
-        return [ticket for ticket in tickets if not ticket.done.done()]
+        return [ticket for ticket in tickets if not ticket.settled]
 
     def _batch(self, tickets: list[Ticket], parts: Sequence[bytes], row: LogRow | None) -> Batch:
         writes: dict[str, list[Write]] = {}
@@ -306,6 +338,8 @@ class Committer:
             jobs += ticket.jobs
             if ticket.inbox is not None:
                 inbox.append(ticket.inbox)
+            if ticket.fence is not None:
+                inbox.append(ticket.fence)
             if ticket.notify:
                 notify.update(dict.fromkeys(ticket.notify))
             bump = bump or ticket.bump_epoch
@@ -347,8 +381,7 @@ class Committer:
             self._ended_ids.discard(self._ended.popleft())
         self._tell(tickets, position, row)
         for ticket in tickets:
-            if not ticket.done.done():
-                ticket.done.set_result(None)
+            ticket.settle()
 
     # ------------------------------------------------------------------------------------------ when it goes wrong
 
@@ -370,7 +403,7 @@ class Committer:
                 ticket: StoreFailed(f"The store rejected a batch without naming why: {why}") for ticket in tickets
             }
         self._drop(tickets, culprits)
-        return [ticket for ticket in tickets if not ticket.done.done()]
+        return [ticket for ticket in tickets if not ticket.settled]
 
     @staticmethod
     def _blame(
@@ -378,6 +411,8 @@ class Committer:
     ) -> BaseException | None:
         if ticket.inbox is not None and ticket.inbox.key in why.inbox:
             return AlreadyTaken(why.inbox[ticket.inbox.key])
+        if ticket.fence is not None and ticket.fence.key in why.inbox:
+            return AlreadyTaken(why.inbox[ticket.fence.key], fenced=True)
         for lock in ticket.locks:
             if lock.external_task in missing:
                 return LockLost(lock.external_task, None, True)
@@ -396,7 +431,7 @@ class Committer:
         its state was made from theirs, or theirs from its. The store's state is the truth again."""
         spoilt = {write.hot.id for ticket in culprits for write in ticket.writes}
         gone = dict(culprits)
-        everybody = [ticket for ticket in (*tickets, *self._flying, *self._pending) if not ticket.done.done()]
+        everybody = [ticket for ticket in (*tickets, *self._flying, *self._pending) if not ticket.settled]
         found = bool(spoilt)
         while found:
             found = False
@@ -411,8 +446,8 @@ class Committer:
             self._pending = [ticket for ticket in self._pending if ticket not in gone]
         for ticket, error in gone.items():
             self._forget(ticket)
-            if not ticket.done.done():
-                ticket.done.set_exception(error)
+            if not ticket.settled:
+                ticket.settle(error)
 
     def _forget(self, ticket: Ticket) -> None:
         for write in ticket.writes:
@@ -428,9 +463,10 @@ class Committer:
     def _fail_all(self, error: StoreFailed) -> None:
         for ticket in (*self._flying, *self._pending):
             self._forget(ticket)
-            if not ticket.done.done():
-                ticket.done.set_exception(StoreFailed(error.message))
+            if not ticket.settled:
+                ticket.settle(StoreFailed(error.message))
         self._pending = []
+        self._end_batch()
 
 
 def _log_rows(tickets: list[Ticket]) -> tuple[Sequence[bytes], LogRow | None]:

@@ -50,7 +50,7 @@ from penstock.model.reader import read_bpmn
 from penstock.runtime.administration import operations
 from penstock.runtime.committer import StepAgain
 from penstock.runtime.decisions import DMN_SUFFIXES, DecisionDefinitions, read_model
-from penstock.runtime.protocol import Deploy, Deployed, Settings
+from penstock.runtime.protocol import Deploy, Deployed, Settings, Sharing
 from penstock.runtime.suspensions import ACTIVATE
 from penstock.runtime.suspensions import KINDS as SUSPENSIONS
 from penstock.store.protocol import AnyChange, Change, DeleteWhere, Row, RowChange, Store, UpdateWhere
@@ -113,6 +113,12 @@ class _Parsed(msgspec.Struct):
     file: BpmnFile | None
     decisions: CamundaModel | None = None
 
+    @property
+    def definition_keys(self) -> list[str]:
+        """Of the processes and decisions in it."""
+        processes = [process.id for process in self.file.processes] if self.file is not None else []
+        return processes + (list(self.decisions.decisions) if self.decisions is not None else [])
+
 
 class Definitions:
     """Process definitions as this node knows them."""
@@ -138,6 +144,7 @@ class Definitions:
         self._compiling: dict[str, asyncio.Future[Definition]] = {}
         self._refreshing: asyncio.Future[None] | None = None
         self._refresh_next: asyncio.Future[None] | None = None
+        self.sharing: Sharing | None = None
         self.removing: set[str] = set()
         """Definitions that are being deleted: nothing starts any more."""
 
@@ -395,6 +402,8 @@ class Definitions:
         if not request.resources:
             raise NotValid("No deployment resources contained to deploy.")
         parsed, warnings = await self._parse(request)
+        if self.sharing is not None:
+            self.sharing.check_owner([key for one in parsed for key in one.definition_keys], request.user)
         made: list[Deployed] = []
 
         async def make() -> Plan | None:

@@ -1,7 +1,7 @@
 """Python callables that stand for `camunda:class`, `delegateExpression`, listeners and beans, by name."""
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from penstock.base.errors import DelegateMissing, Failure, PenstockError
@@ -9,6 +9,8 @@ from penstock.engine.delegates import DelegateResult
 from penstock.engine.questions import CallDelegate
 from penstock.expr.host import Resolver
 from penstock.expr.values import to_native
+from penstock.model.advice import needed
+from penstock.model.findings import Finding
 
 Delegate = Callable[["DelegateScope"], Any | Awaitable[Any]]
 """Gets a `DelegateScope`; what it returns becomes the activity's result. May be a coroutine function.
@@ -97,6 +99,10 @@ class Delegates:
     def has(self, name: str) -> bool:
         """Whether something is registered under this name."""
         return name in self._delegates
+
+    def unanswered(self, findings: Sequence[Finding]) -> list[Finding]:
+        """The findings of a deployment without those that only ask for what is registered."""
+        return [one for one in findings if (name := needed(one.message)) is None or not self.has(plain_name(name))]
 
     async def call(self, question: CallDelegate) -> DelegateResult:
         """Calls what is registered.

@@ -57,7 +57,7 @@ from penstock.runtime.delegates import Delegates
 from penstock.runtime.hot import NO_CHUNKS, Hot, HotCache, Locks
 from penstock.runtime.parts import PART_EVENTS, Parts
 from penstock.runtime.payload import check_command, check_events, clean
-from penstock.runtime.protocol import Outgoing, Settings
+from penstock.runtime.protocol import Outgoing, Place, Settings, Sharing
 from penstock.runtime.ready import EXTERNAL_TASK, JOB, announced, ready_rows
 from penstock.runtime.scripts.host import ScriptHost
 from penstock.runtime.telemetry import logs
@@ -102,8 +102,12 @@ class Request(msgspec.Struct):
     events: Sequence[InstanceEvents] = ()
     inbox_key: str | None = None
     inbox_expires_ms: int = 0
+    fence_key: str | None = None
+    """A second key of the inbox, which must be new too."""
     trace: str | None = None
     """`traceparent` of the unit's span."""
+    place: Place | None = None
+    """Of the instance that it starts, where limits of services have let it pass already."""
 
 
 class Executor:
@@ -136,6 +140,7 @@ class Executor:
         self._shared = shared
         self._counters = counters
         self.outgoing: Outgoing | None = None
+        self.sharing: Sharing | None = None
         self._locks = Locks()
         self.running = 0
         self._idle = asyncio.Event()
@@ -181,6 +186,8 @@ class Executor:
             )
         command = request.command
         check_command(command, settings.payload_bytes_max)
+        if self.sharing is not None and request.place is None:
+            request.place = self.sharing.admit(command)
         ids = _instances_of(command)
         self.running += 1
         self._idle.clear()
@@ -189,13 +196,15 @@ class Executor:
                 try:
                     ticket, result, ids = await self._attempt(request, ids)
                     # A caller that goes away does not take its unit back: the memory has moved on already.
-                    await asyncio.shield(self._committer.submit(ticket))
+                    await self._committer.submit(ticket)
                     return result
                 except StepAgain:
                     self.stepped_again += 1
                 except LockLost as lost:
                     raise _lock_refusal(command, lost) from None
         finally:
+            if request.place is not None:
+                request.place.release()
             self.running -= 1
             if not self.running:
                 self._idle.set()
@@ -240,12 +249,15 @@ class Executor:
         )
         hots: dict[str, Hot] = {}
         try:
+            if len(ids) > 1:
+                await self._load_together(ids)
             for id in ids:
                 await self._adopt(unit, id, hots, rests_on)
             if isinstance(command, c.InstanceCommand) and command.instance not in unit.runs:
                 raise _gone(command)
             result = await self._drive(unit, step(unit, command), hots, held, rests_on)
-            await self._name_workers(unit)
+            if _drops_tasks(unit):
+                await self._name_workers(unit)
             ticket = self._ticket(request, unit, hots, epoch, result)
         except PenstockError:
             await self._check_again(rests_on)
@@ -316,6 +328,13 @@ class Executor:
         unit.adopt(state, definition, large=bool(hot.chunks))
         return state
 
+    async def _load_together(self, ids: Sequence[str]) -> None:
+        """Those that are not in memory, in one look into the store."""
+        unknown = [id for id in ids if self._cache.get(id) is None]
+        for id, stored in (await self._store.load(unknown)).items() if unknown else ():
+            if self._cache.get(id) is None:
+                self._cache.put(Hot.of(stored))
+
     async def _load_instance(
         self, unit: Unit, id: str, hots: dict[str, Hot], held: set[str], rests_on: "_RestsOn"
     ) -> Instance | None:
@@ -331,8 +350,6 @@ class Executor:
     async def _name_workers(self, unit: Unit) -> None:
         """The log of a canceled external task names the worker that has its lock (Camunda 7
         `ExternalTaskEntity.produceHistoricExternalTaskDeletedEvent`). Leases are in the store alone, so the core cannot."""
-        if not any(type(event) is ExternalTaskDeleted for run in unit.runs.values() for event in run.events):
-            return
         places = {
             event.external_task: (run.events, at)
             for run in unit.runs.values()
@@ -357,8 +374,15 @@ class Executor:
         parts = self._parts.setdefault(unit, Parts())
         for run in unit.runs.values():
             if len(run.events) >= PART_EVENTS:
-                check_events(run.events, self._settings.payload_bytes_max)
+                self._check_events(run)
                 parts.add(run.take_part())
+
+    def _check_events(self, run: Run) -> None:
+        bytes_max = self._settings.payload_bytes_max
+        if self.sharing is None:
+            check_events(run.events, bytes_max)
+        else:
+            self.sharing.check_events(run.events, run.instance.definition, bytes_max)
 
     async def _load_definition(self, unit: Unit, question: LoadDefinition) -> Definition:
         return await self._definitions.load(question.id)
@@ -396,9 +420,10 @@ class Executor:
                 raise StepAgain
         for run in unit.runs.values():
             if run.events:
-                check_events(run.events, self._settings.payload_bytes_max)
+                self._check_events(run)
         events = unit.outcome()
         ticket = Ticket(epoch)
+        ticket.place = request.place
         ticket.events = events
         parts = self._parts.get(unit)
         if parts is not None:
@@ -453,6 +478,8 @@ class Executor:
         if request.inbox_key is not None:
             answer = msgspec.msgpack.encode(result)
             ticket.inbox = InboxEntry(request.inbox_key, answer, request.inbox_expires_ms)
+        if request.fence_key is not None:
+            ticket.fence = InboxEntry(request.fence_key, b"\xc0", request.inbox_expires_ms)
         return ticket
 
     @staticmethod
@@ -546,6 +573,14 @@ class Executor:
             if state is not None:
                 found[id] = state
         return found
+
+
+def _drops_tasks(unit: Unit) -> bool:
+    for run in unit.runs.values():
+        for event in run.events:
+            if type(event) is ExternalTaskDeleted:
+                return True
+    return False
 
 
 class _ScriptNames:

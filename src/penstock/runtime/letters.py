@@ -12,10 +12,11 @@ from penstock.bus.protocol import Bus
 
 
 class Place(msgspec.Struct, frozen=True):
-    """A dead-letter channel of a connection."""
+    """A dead-letter channel of a connection, and the channel whose dead letters go there."""
 
     connection: str
     channel: str
+    of: str
 
 
 class Filter(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,8 +96,11 @@ class Letters:
             raise BadRequest(
                 f"no bridge and no topic uses a connection '{wanted.connection}'; there are: {', '.join(sorted(known))}"
             )
-        return [
-            place
-            for place in self.places
+        of_channel = [place for place in self.places if place.of == wanted.channel]
+        # What came from a channel that nobody reads any more may be anywhere.
+        found = {
+            (place.connection, place.channel): place
+            for place in of_channel or self.places
             if place.connection in self.buses and wanted.connection in (None, place.connection)
-        ]
+        }
+        return list(found.values())

@@ -26,6 +26,7 @@ from penstock.base.errors import (
     ViewsBehind,
 )
 from penstock.base.ids import Ids, shard_of
+from penstock.connect.connections import Connections
 from penstock.dmn.camunda.results import DecisionResult
 from penstock.engine import commands as c
 from penstock.engine.connectors import ConnectorCall
@@ -73,7 +74,7 @@ from penstock.runtime.jobs import JobRunner
 from penstock.runtime.letters import Letters
 from penstock.runtime.payload import check_events, clean
 from penstock.runtime.projector import NEWS, Projector
-from penstock.runtime.protocol import Deploy, Deployed, Outgoing, Settings
+from penstock.runtime.protocol import Deploy, Deployed, Outgoing, Settings, Sharing
 from penstock.runtime.ready import EXTERNAL_TASK, JOB
 from penstock.runtime.scripts.host import ScriptHost
 from penstock.runtime.suspensions import KINDS as SUSPENSIONS
@@ -131,9 +132,10 @@ class Node:
         settings: Settings | None = None,
         delegates: Mapping[str, Delegate] | None = None,
         name: str | None = None,
+        connections: Connections | None = None,
     ) -> None:
         """`name`: names the node's stream of the log and its leases; it must be its own among the nodes that run. By
-        default `main` on a store that only one node uses, else a new one."""
+        default `main` on a store that only one node uses, else a new one. `connections`: of connectors, by name."""
         self.store = store
         self.clock = clock
         self.ids = ids
@@ -143,6 +145,7 @@ class Node:
         self.delegates = Delegates(delegates)
         self.counters = counters = Counters()
         self.letters = Letters()
+        self.sharing: Sharing | None = None
         self.bus_readings: Callable[[], Awaitable[Sequence[Measured]]] | None = None
         self._readings = Readings(counters, store, clock, plain=self.metrics, health=self.health)
         self._cache = HotCache(CACHE_BYTES_MAX)
@@ -190,7 +193,9 @@ class Node:
             execute=self._unless_gone,
         )
         self._jobs = JobRunner(store, clock, settings, self.name, self._execute_leased, shared=shared)
-        self._connecting = Connecting(settings, self.delegates, run=self._executor.run, waiting=self._jobs.waiting)
+        self._connecting = Connecting(
+            settings, self.delegates, connections, run=self._executor.run, waiting=self._jobs.waiting
+        )
         self._owners: OrderedDict[str, str] = OrderedDict()
         self._once: dict[str, asyncio.Future[None]] = {}
         self._watchers: defaultdict[str, list[Callable[[RowChange], None]]] = defaultdict(list)
@@ -306,6 +311,10 @@ class Node:
         """From now on the tasks that `outgoing` takes leave over a bus; None: none do."""
         self._executor.outgoing = outgoing
 
+    def share(self, sharing: Sharing | None) -> None:
+        """From now on the limits and owners of `sharing` count; None: none do."""
+        self.sharing = self._executor.sharing = self._definitions.sharing = sharing
+
     def watch(self, table: str, told: Callable[[RowChange], None]) -> None:
         """`told` hears of each change of one row of `table` that this node has committed; it must not wait."""
         self._watchers[table].append(told)
@@ -315,12 +324,28 @@ class Node:
         self._heard[topic] = told
 
     async def take_in(
-        self, command: c.Command, *, key: str | None, expires_ms: int, rows: Sequence[AnyChange] = ()
+        self,
+        command: c.Command,
+        *,
+        key: str | None,
+        expires_ms: int,
+        rows: Sequence[AnyChange] = (),
+        fence: str | None = None,
+        patient: bool = True,
     ) -> Any:
-        """Executes a command that a message brought, with `key` in the inbox until `expires_ms`, and `rows` written in the
-        same commit. Raises AlreadyTaken when the key is there; else as `execute`."""
+        """Executes a command that a message brought, with `key` (and `fence`) in the inbox until `expires_ms`, and `rows`
+        written in the same commit. Raises AlreadyTaken when the key (or fence) is there; else as `execute`, but with
+        `patient` it waits where its service may start no more now."""
         self._open()
-        return await self._executor.run(Request(command, rows=rows, inbox_key=key, inbox_expires_ms=expires_ms))
+        request = Request(command, rows=rows, inbox_key=key, inbox_expires_ms=expires_ms, fence_key=fence)
+        if self.sharing is None or not patient:
+            return await self._executor.run(request)
+        request.place = place = await self.sharing.wait(command)
+        try:
+            return await self._executor.run(request)
+        finally:
+            if place is not None:
+                place.release()
 
     async def write_once(
         self, rows: Sequence[AnyChange], *, key: str, expires_ms: int, locks: Sequence[LockCheck] = ()
@@ -334,7 +359,7 @@ class Node:
             ticket.locks = locks
             ticket.inbox = InboxEntry(key, b"\xc0", expires_ms)
             try:
-                await asyncio.shield(self._committer.submit(ticket))
+                await self._committer.submit(ticket)
             except StepAgain:
                 continue
             except (AlreadyTaken, LockLost):
@@ -350,6 +375,8 @@ class Node:
         for ticket in tickets:
             if ticket.bump_epoch:
                 self._definitions.moved(self._definitions.epoch + 1)
+            if ticket.place is not None:
+                ticket.place.release()
             for topic in ticket.notify:
                 if topic != "jobs":
                     topics[topic[9:]] = None
@@ -396,7 +423,7 @@ class Node:
         ticket.deleted = plan.deleted
         ticket.jobs = jobs
         ticket.bump_epoch = bump_epoch
-        await asyncio.shield(self._committer.submit(ticket))
+        await self._committer.submit(ticket)
 
     async def _write(
         self,
@@ -432,7 +459,9 @@ class Node:
     async def deploy(self, request: Deploy) -> Deployed:
         """See `Engine.deploy`."""
         self._open()
-        return await self._definitions.deploy(request)
+        made = await self._definitions.deploy(request)
+        warnings = {name: self.delegates.unanswered(findings) for name, findings in made.warnings.items()}
+        return msgspec.structs.replace(made, warnings={name: found for name, found in warnings.items() if found})
 
     async def delete_deployment(
         self,
@@ -464,6 +493,10 @@ class Node:
         skip_io_mappings: bool,
         user: str | None,
     ) -> None:
+        if self.sharing is not None:
+            decided = Query("decision_definition", (eq("deployment_id", deployment or ""),), columns=("key",))
+            rows = [*definitions, *await self.store.rows(decided)]
+            self.sharing.check_owner([row["key"] for row in rows], user)
         ids = [row["id"] for row in definitions]
         removing = self._definitions.removing
         removing.update(ids)
@@ -1151,6 +1184,8 @@ class Node:
     async def measure(self) -> Sequence[Measured]:
         """See `Engine.measure`."""
         found = await self._readings.take()
+        if self.sharing is not None:
+            found += self.sharing.readings()
         return found if self.bus_readings is None else [*found, *await self.bus_readings()]
 
 

@@ -11,12 +11,14 @@ from penstock.base.ids import Ids
 from penstock.dmn.camunda.results import DecisionResult
 from penstock.engine.commands import Command
 from penstock.engine.definition import Definition
+from penstock.engine.events import AnyEvent
 from penstock.engine.state import Instance
 from penstock.expr.values import TypedValue
 from penstock.identity.changes import MakeChanges, Operation
 from penstock.model.findings import Finding
 from penstock.runtime.batches.kinds import NewBatch
 from penstock.runtime.letters import Letters
+from penstock.runtime.services.config import Service
 from penstock.runtime.telemetry.catalogue import Measured
 from penstock.runtime.telemetry.counters import Counters
 from penstock.runtime.telemetry.loads import Load
@@ -62,14 +64,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     script_time_limit_ms: int = 5_000
     """How long one script may run."""
     connector_hosts: tuple[str, ...] = ()
-    """Where `http-connector` may call: names, `*.name` for what is below one, addresses, `*` for every name; each with
-    `:port`, `:*` for any port, or without for the scheme's own. Names must resolve to public addresses. Nothing by default."""
+    """Where `http-connector` and `soap-http-connector` may call without a connection of their own: names, `*.name` for what
+    is below one, addresses, `*` for every name; each with `:port`, `:*` for any port, or without for the scheme's own. Names
+    must resolve to public addresses. Nothing by default."""
     connector_networks: tuple[str, ...] = ()
-    """Networks that are not public and in which names of `connector_hosts` may lie all the same, such as 10.0.0.0/8."""
+    """Networks that are not public and in which names of `connector_hosts` and of connections (`[connectors.*]`) may lie all
+    the same, such as 10.0.0.0/8."""
     connector_timeout_ms: int | None = None
     """How long one call of a connector may take, with redirects; less than `job_lease_ms`. None: 30 s, or half of that."""
     connector_response_bytes_max: int = 1024 * 1024
-    """Size of an answer that `http-connector` takes."""
+    """Size of an answer that `http-connector` and `soap-http-connector` take."""
     connector_calls_at_once: int = 100
     """Calls of connectors that one node has under way at the same time, beside `jobs_at_once`."""
     history_time_to_live_days: int | None = 180
@@ -106,6 +110,55 @@ class Outgoing(Protocol):
         """The row changes of a unit, with those of new tasks made to leave: locked, and the outbox row beside it.
         `instance`: its state after the unit, to be read only."""
         ...
+
+
+class Place(Protocol):
+    """What an instance that is about to start takes of its service's limits."""
+
+    def release(self) -> None:
+        """It was committed, or came to nothing. A second call does nothing."""
+        ...
+
+
+class Sharing(Protocol):
+    """The limits of the services that share a node (`runtime.services`)."""
+
+    def admit(self, command: Command) -> Place | None:
+        """A place for the instance that the command starts; None: it is not limited. Raises LimitReached."""
+        ...
+
+    async def wait(self, command: Command) -> Place | None:
+        """As `admit`, but waits until there is one."""
+        ...
+
+    def check_events(self, events: list[AnyEvent], definition: str | None, bytes_max: int) -> None:
+        """As `runtime.payload.check_events`, for an instance of `definition` (id)."""
+        ...
+
+    def check_owner(self, keys: Sequence[str], user: str | None) -> None:
+        """Whether `user` may deploy or delete definitions with these keys. Raises NotAuthorized."""
+        ...
+
+    def usage(self) -> "Sequence[ServiceUsage]":
+        """Each service, and what it has taken."""
+        ...
+
+    def readings(self) -> Sequence[Measured]:
+        """The metrics of services."""
+        ...
+
+
+class ServiceUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """A service and what it has taken: on all nodes `running_instances` and `open_tasks`; on this one, since it was
+    started, `starts`, `refused` by limit, and the messages that wait to start something. `nodes`: that share the limits."""
+
+    service: Service
+    running_instances: int
+    open_tasks: int
+    starts: int
+    refused: dict[str, int]
+    waiting_messages: int
+    nodes: int
 
 
 class Resource(msgspec.Struct, frozen=True):
@@ -147,6 +200,7 @@ class Engine(Protocol):
     settings: Settings
     counters: Counters
     letters: Letters
+    sharing: Sharing | None
 
     async def execute(self, command: Command, *, idempotency_key: str | None = None) -> Any:
         """Runs one unit of work; returns when it is durable.

@@ -48,7 +48,7 @@ async def test_every_metric_of_the_catalogue_is_shown(node: Node) -> None:
     shown = {name for name, _ in await scrape(node)}
     # No incident, nothing has ended, and the first request is counted after its answer: nothing to put on a label.
     nothing = {catalogue.INCIDENTS.name, catalogue.ENDED.name, catalogue.REQUESTS.name}
-    nothing |= {metric.name for metric in catalogue.BUS}
+    nothing |= {metric.name for metric in (*catalogue.BUS, *catalogue.SERVICES)}
     expected = {metric.name for metric in catalogue.METRICS} - nothing
     plain = {name.removesuffix("_count") for name in shown}
     assert expected <= plain

@@ -13,6 +13,8 @@ from penstock.base.errors import (
     Conflict,
     EntitySuspended,
     Failure,
+    LimitReached,
+    NotAuthorized,
     NotFound,
     Overloaded,
     PenstockError,
@@ -28,7 +30,9 @@ _TABLE: tuple[tuple[type[PenstockError], int], ...] = (
     (Refused, 400),
     (Failure, 422),
     (Conflict, 503),
+    (LimitReached, 429),
     (Overloaded, 503),
+    (NotAuthorized, 403),
     (StoreFailed, 503),
     (BusUnavailable, 503),
     (BusFailed, 422),
@@ -46,7 +50,9 @@ def refusal(error: PenstockError) -> Response:
     else:
         status = next(status for found, status in _TABLE if isinstance(error, found))
         kind = type(error).__name__
-        if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        if isinstance(error, LimitReached):
+            headers = problems.retry_after(error)
+        elif status == HTTPStatus.SERVICE_UNAVAILABLE:
             headers = ((b"retry-after", str(problems.RETRY_AFTER_S).encode()),)
     body = {
         "type": f"urn:penstock:{_WORD.sub('-', kind).lower()}",

@@ -118,6 +118,24 @@ BUS_PUBLISHED = _counter("penstock_bus_published_total", "Messages that this nod
 OUTBOX = _stored("penstock_outbox_messages", "Messages that wait to be published.", "connection")
 EARLY = _stored("penstock_early_messages", "Messages of a bus for which nobody waits yet.", "message")
 
+SERVICE_STARTS = _counter(
+    "penstock_service_starts_total", "Process instances of a service that this node let start.", "service"
+)
+SERVICE_REFUSED = _counter(
+    "penstock_service_starts_refused_total",
+    "Starts that a limit of the service has refused with 429.",
+    "service",
+    "limit",
+)
+SERVICE_WAITING = _gauge(
+    "penstock_service_messages_waiting", "Messages that wait until their service may start something.", "service"
+)
+SERVICE_RUNNING = _stored("penstock_service_instances_running", "Process instances of a service that run.", "service")
+SERVICE_TASKS = _stored(
+    "penstock_service_external_tasks_open", "External tasks of a service that are not completed.", "service"
+)
+SERVICE_LIMIT = _stored("penstock_service_limit", "What a service may have at most.", "service", "limit")
+
 BEHIND_ROWS = _stored(
     "penstock_views_behind_rows", "Rows of the log that the views (queries, history) do not have yet."
 )
@@ -136,6 +154,16 @@ REQUESTS = _histogram(
 
 BUS: Sequence[Metric] = (BUS_MESSAGES, BUS_LAG, BUS_AGE, BUS_PUBLISHED, OUTBOX, EARLY)
 """Those that only a node with bridges shows."""
+
+SERVICES: Sequence[Metric] = (
+    SERVICE_STARTS,
+    SERVICE_REFUSED,
+    SERVICE_WAITING,
+    SERVICE_RUNNING,
+    SERVICE_TASKS,
+    SERVICE_LIMIT,
+)
+"""Those that only a node shows whose engine services share."""
 
 METRICS: Sequence[Metric] = (
     INFO,
@@ -166,6 +194,7 @@ METRICS: Sequence[Metric] = (
     INCIDENTS,
     WORKERS,
     *BUS,
+    *SERVICES,
     BEHIND_ROWS,
     BEHIND_SECONDS,
     PROJECTED,
