@@ -19,16 +19,22 @@ BACKUP = "docs/howto/backup.md"
 FIRST_STEPS = "docs/howto/first-steps.md"
 OBSERVE = "docs/howto/observe.md"
 TESTING = "docs/howto/test-your-process.md"
+EMBEDDED = "docs/howto/embedded.md"
+EMBEDDED_EXAMPLE = "examples/embedded/README.md"
 
 OTHERWISE = {"README.md": "`make up` begins the tutorial, and `make test` is what runs this"}
 """Pages with commands that no test here follows, and why."""
+
+TOPOLOGIES = ("engine-as-bus", "bus-to-engine", "engine-to-bus", "embedded", "services", "hybrid")
+"""Pages that `tests/topologies` follows, with the brokers that they need."""
 
 ORDER = ROOT / "examples" / "order" / "order.bpmn"
 
 
 def test_every_page_with_commands_is_followed() -> None:
     examples = {f"examples/{name}/README.md" for name in (*WITH_A_SERVER, *WITH_NODE, WITH_MAVEN)}
-    followed = {*FROM_A_CLEAN_CLONE, BACKUP, FIRST_STEPS, OBSERVE, TESTING, *examples}
+    examples |= {f"examples/topologies/{name}/README.md" for name in TOPOLOGIES}
+    followed = {*FROM_A_CLEAN_CLONE, BACKUP, FIRST_STEPS, OBSERVE, TESTING, EMBEDDED, EMBEDDED_EXAMPLE, *examples}
     pages = [page for folder in ("docs", "examples") for page in (ROOT / folder).glob("**/*.md")]
     with_commands = {
         str(page.relative_to(ROOT))
@@ -100,6 +106,17 @@ def test_observe(database: Mapping[str, str], collector: Collector, tmp_path: Pa
 def test_test_your_process(tmp_path: Path) -> None:
     with _reader_who_has_installed_it(tmp_path, free_port(), {}, {}) as reader:
         reader.follow(ROOT / TESTING)
+
+
+def test_embedded(tmp_path: Path) -> None:
+    with _reader_who_has_installed_it(tmp_path, free_port(), {"8000": str(free_port())}, {}) as reader:
+        reader.follow(ROOT / EMBEDDED)
+
+
+def test_the_embedded_example(tmp_path: Path) -> None:
+    here = {"8000": str(free_port())}
+    with Reader(clean_clone(tmp_path), tmp_path, here, reader_environment(free_port())) as reader:
+        reader.follow(ROOT / EMBEDDED_EXAMPLE)
 
 
 def _reader_who_has_installed_it(tmp_path: Path, port: int, here: Mapping[str, str], more: Mapping[str, str]) -> Reader:

@@ -15,10 +15,10 @@ from penstock.base.task_results import APPENDS
 from penstock.worker.backoff import Backoff
 from penstock.worker.errors import RestError, WorkerError
 from penstock.worker.hand import Hand
-from penstock.worker.http.aio import Connection, Pool, within
 from penstock.worker.http.wire import Answer, Ask
 from penstock.worker.lanes import Lanes
 from penstock.worker.logic import OVERLOADED, retry_after_ms
+from penstock.worker.network import Connection, Pool
 from penstock.worker.records import LockedTask
 
 logger = logging.getLogger("penstock.worker")
@@ -50,6 +50,7 @@ class Intake:
         self,
         *,
         pool: Pool,
+        url: str,
         hand: Hand,
         worker: str,
         lanes: Lanes,
@@ -60,6 +61,7 @@ class Intake:
         reconcile: Callable[[], Awaitable[None]],
     ) -> None:
         self._pool = pool
+        self._url = url
         self._hand = hand
         self._take = take
         self._give_back = give_back
@@ -121,7 +123,7 @@ class Intake:
 
     def _recovered(self) -> None:
         if self._failures and not self._stopping.is_set():
-            logger.info("polling %s again", self._pool.address.url)
+            logger.info("polling %s again", self._url)
         self._failures = 0
         self._said = ""
 
@@ -169,7 +171,7 @@ class Intake:
         ask = Ask("POST", "/external-task/fetchAndLock", body, timeout_s=wait_ms / 1000 + ANSWER_S)
         self._polling = True
         try:
-            answer = await within(self._connection.send(self._pool.address.request(ask)), ask)
+            answer = await self._connection.exchange(ask)
         except BaseException:
             self._unsure = True
             self._connection.close()

@@ -12,11 +12,10 @@ from penstock.worker.errors import ConnectionLost, Parked, RestError, TaskFailur
 from penstock.worker.hand import Hand, Held, Stage
 from penstock.worker.heartbeat import AT_ONCE_MAX as LOCKS_AT_ONCE_MAX
 from penstock.worker.heartbeat import Heartbeat
-from penstock.worker.http.aio import Pool
-from penstock.worker.http.wire import Address
 from penstock.worker.intake import ANSWER_S, Intake
 from penstock.worker.lanes import Lanes
 from penstock.worker.logic import Logic, drive_async
+from penstock.worker.network import Network
 from penstock.worker.observing import Finished, Observer, Outcome
 from penstock.worker.records import LockedTask
 from penstock.worker.reports import Report, Reporting
@@ -48,7 +47,7 @@ class Session:
     """See the module. `run` until `stop`."""
 
     def __init__(
-        self, address: Address, settings: Settings, topics: Mapping[str, Topic], observer: Observer | None
+        self, network: Network, settings: Settings, topics: Mapping[str, Topic], observer: Observer | None
     ) -> None:
         self._settings = settings
         self._topics = topics
@@ -57,9 +56,9 @@ class Session:
         self.results_variable = settings.results_variable
         self._tracing = Tracing()
         self._hand = Hand(settings.concurrency)
-        self._pool = Pool(address, min(settings.concurrency, REPORTS_AT_ONCE_MAX) + 2)
+        self._pool = network.pool(min(settings.concurrency, REPORTS_AT_ONCE_MAX) + 2)
         # Connections of their own: locks are extended however many reports wait for theirs.
-        self._lock_pool = Pool(address, LOCKS_AT_ONCE_MAX)
+        self._lock_pool = network.pool(LOCKS_AT_ONCE_MAX)
         self._heartbeat = Heartbeat(settings.worker_id, lambda logic: drive_async(logic, self._lock_pool))
         self._threads = Threads(self.loop, settings.threads, "penstock-worker")
         self._reporting = Reporting(settings.worker_id, settings.results_variable, SystemClock())
@@ -72,6 +71,7 @@ class Session:
         self._hurried = asyncio.Event()
         self._intake = Intake(
             pool=self._pool,
+            url=network.url,
             hand=self._hand,
             worker=settings.worker_id,
             lanes=Lanes(self._hand, topics.values(), also=self._tracing.variables),

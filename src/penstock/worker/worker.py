@@ -13,7 +13,9 @@ from typing import Any, Self, TypeVar
 from penstock.worker import handling
 from penstock.worker.backoff import Retries
 from penstock.worker.handlers import Handler, HandlerFunction
+from penstock.worker.http import aio
 from penstock.worker.http.wire import Address, Auth
+from penstock.worker.network import Network
 from penstock.worker.observing import Observer
 from penstock.worker.results import RESULTS
 from penstock.worker.session import Session
@@ -108,6 +110,10 @@ class Worker:
         Address(value, self._tls, self._auth)
         self._base_url = value
 
+    def network(self) -> Network:
+        """How it reaches its server."""
+        return aio.Network(Address(self._base_url, self._tls, self._auth))
+
     def address(self, url: str) -> Address:
         """Another address of the same server, with the worker's credentials. Raises ValueError."""
         return Address(url, self._tls, self._auth)
@@ -200,9 +206,9 @@ class Worker:
             raise ValueError("the worker has no topic: give it handlers with @worker.task(…)")
         if self._session is not None:
             raise RuntimeError("the worker runs already")
-        address = Address(self._base_url, self._tls, self._auth)
-        session = self._session = Session(address, self.settings, self.topics, self._observer)
-        logger.info("worker %s works %s for %s", self.worker_id, ", ".join(self.topics), address.url)
+        network = self.network()
+        session = self._session = Session(network, self.settings, self.topics, self._observer)
+        logger.info("worker %s works %s for %s", self.worker_id, ", ".join(self.topics), network.url)
         try:
             await session.run()
         finally:

@@ -16,8 +16,9 @@ connection that is being closed is lost."""
 class Connection(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, address: Address) -> None:
         self._loop = loop
+        self._address = address
         self._reader = Reader()
         self._transport: asyncio.Transport | None = None
         self._answer: asyncio.Future[Answer] | None = None
@@ -54,6 +55,10 @@ class Connection(asyncio.Protocol):
             self._answer.set_exception(lost)
 
     # -- for the pool
+
+    async def exchange(self, ask: Ask) -> Answer:
+        """See `network.Connection`: the answer within the time that `ask` has."""
+        return await within(self.send(self._address.request(ask), ask.answer_bytes_max), ask)
 
     def send(self, request: bytes, bytes_max: int = ANSWER_BYTES_MAX) -> "asyncio.Future[Answer]":
         """Sends a whole request; its answer of at most so many bytes, or ConnectionLost."""
@@ -98,7 +103,7 @@ class Pool:
         try:
             connection = self._reuse() or await self.connect()
             self._busy.add(connection)
-            return await within(connection.send(self.address.request(ask), ask.answer_bytes_max), ask)
+            return await connection.exchange(ask)
         except BaseException:
             if connection is not None:
                 connection.close()
@@ -155,7 +160,7 @@ class Pool:
         try:
             async with asyncio.timeout(CONNECT_S):
                 _, made = await loop.create_connection(
-                    lambda: Connection(loop),
+                    lambda: Connection(loop, address),
                     address.host,
                     address.port,
                     ssl=address.tls,
@@ -178,6 +183,22 @@ class Pool:
             if not waiting.done():
                 waiting.set_exception(ConnectionLost("the client is closed", sent=False))
         await asyncio.sleep(0)
+
+
+class Network:
+    """A server at an address, over HTTP."""
+
+    def __init__(self, address: Address) -> None:
+        self._address = address
+
+    @property
+    def url(self) -> str:
+        """See `network.Network`."""
+        return self._address.url
+
+    def pool(self, connections_max: int) -> Pool:
+        """See `network.Network`."""
+        return Pool(self._address, connections_max)
 
 
 async def within(answer: "asyncio.Future[Answer]", ask: Ask) -> Answer:
