@@ -3,6 +3,7 @@
 # is the argument, ActiveMQ's client, which has to be compiled. Nothing is started; each run of the tests starts brokers of
 # its own on free ports, in temporary folders.
 set -eu
+. "$(dirname "$0")/debian.sh"
 venv=$1
 
 has() { command -v "$1" >/dev/null || [ -x "/usr/sbin/$1" ] || [ -x "/usr/lib/rabbitmq/bin/$1" ]; }
@@ -15,31 +16,18 @@ import pathlib, sys, sysconfig
 sys.exit(not (pathlib.Path(sysconfig.get_paths()["include"]) / "Python.h").exists())'
 }
 
-install() {
-    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-        echo "Not all brokers are here, their tests are skipped: sudo apt-get install $*" >&2
-        return
-    fi
-    echo "Installing Debian's $* …"
-    # The packages would start services of their own; policy-rc.d keeps them from that.
-    policy=/usr/sbin/policy-rc.d
-    if [ ! -e "$policy" ]; then
-        trap 'rm -f "$policy"' EXIT
-        printf '#!/bin/sh\nexit 101\n' >"$policy"
-        chmod 755 "$policy"
-    fi
-    DEBIAN_FRONTEND=noninteractive
-    export DEBIAN_FRONTEND
-    apt-get update -qq
-    apt-get install -qq -y --no-install-recommends "$@" >/dev/null
-}
-
 set --
 for broker in redis-server nats-server rabbitmq-server; do
     has "$broker" || set -- "$@" "$broker"
 done
 has_client || can_compile || set -- "$@" g++ python3-dev
-[ $# -eq 0 ] || install "$@"
+if [ $# -gt 0 ]; then
+    if can_install; then
+        install_packages "$@"
+    else
+        echo "Not all brokers are here, their tests are skipped: sudo apt-get install $*" >&2
+    fi
+fi
 
 if ! has_client && can_compile; then
     echo "Compiling ActiveMQ's client …"

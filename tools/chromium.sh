@@ -2,14 +2,10 @@
 # Makes sure that the tests of the cockpit find Debian's Chromium; as root it is installed. Where that is not possible it
 # says what is not tested, and fails in continuous integration only. No test downloads a browser.
 set -eu
+. "$(dirname "$0")/debian.sh"
 
 [ -x /usr/bin/chromium ] && exit
-if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
-    echo "Installing Debian's Chromium …"
-    export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq
-    apt-get install -qq -y --no-install-recommends chromium >/dev/null
-fi
+if can_install; then install_packages chromium; fi
 if [ ! -x /usr/bin/chromium ]; then
     echo 'NOTHING OF THE COCKPIT IS TESTED IN A BROWSER: no /usr/bin/chromium. sudo apt-get install chromium' >&2
     [ "${CI:-}" != true ]

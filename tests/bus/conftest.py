@@ -12,6 +12,7 @@ from support.brokers.local import enter
 from support.brokers.nats import nats
 from support.brokers.rabbitmq import rabbitmq
 from support.brokers.redis_streams import redis_streams
+from support.brokers.sns import sns
 from support.brokers.sqs import sqs
 
 
@@ -55,3 +56,10 @@ def sqs_broker() -> Iterator[BrokerControl]:
     """A server that speaks SQS."""
     with ExitStack() as stack:
         yield enter(stack, "SQS", sqs())
+
+
+@pytest.fixture(scope="session")
+def sns_broker() -> Iterator[BrokerControl]:
+    """A server that speaks SNS and SQS."""
+    with ExitStack() as stack:
+        yield enter(stack, "SNS", sns())

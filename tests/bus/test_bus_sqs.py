@@ -8,10 +8,10 @@ import pytest
 from penstock.base.clock import SystemClock
 from penstock.base.errors import BusFailed
 from penstock.bus.address import parse_address
+from penstock.bus.aws.connection import Connection, Options
+from penstock.bus.aws.records import queue_entry
 from penstock.bus.protocol import Channel, Message, Subscribe
 from penstock.bus.sqs.bus import SqsBus, make_bus
-from penstock.bus.sqs.connection import Connection, Options
-from penstock.bus.sqs.records import entry_of
 
 pytest.register_assert_rewrite("penstock.testing.bus_suite")
 from penstock.testing.bus_control import BrokerControl  # noqa: E402
@@ -85,7 +85,7 @@ async def test_a_queue_that_was_removed_is_made_again(sqs_broker: BrokerControl)
 
 
 async def test_a_delay_longer_than_sqs_has_is_kept_in_the_message() -> None:
-    entry = entry_of(Message(channel="c", body=b"x", delay_ms=3_600_000), 1_000)
+    entry = queue_entry(Message(channel="c", body=b"x", delay_ms=3_600_000), 1_000)
     assert entry["DelaySeconds"] == 900
     assert '"penstock-not-before-ms":"3601000"' in entry["MessageAttributes"]["penstock-headers"]["StringValue"]
 

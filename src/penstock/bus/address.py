@@ -33,6 +33,12 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
         except msgspec.ValidationError as error:
             raise BusFailed(f"an option of {self} does not fit: {error}") from error
 
+    def only_host(self) -> str:
+        """Raises BusFailed when it names none, or several."""
+        if len(self.hosts) != 1:
+            raise BusFailed(f"{self} must name one host")
+        return self.hosts[0]
+
     def __str__(self) -> str:
         """Without secrets, for messages and logs."""
         return f"{self.scheme}://{','.join(self.hosts)}{'/' if self.path else ''}{self.path}"

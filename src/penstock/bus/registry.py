@@ -1,5 +1,6 @@
 """Which adapter an address belongs to. A new broker is one row here."""
 
+from collections.abc import Mapping
 from importlib import import_module
 from urllib.parse import urlsplit
 
@@ -23,7 +24,9 @@ RABBITMQ = Adapter("rabbitmq", "aio_pika", "rabbitmq")
 REDIS = Adapter("redis_streams", "redis", "redis")
 NATS = Adapter("nats", "nats", "nats")
 SQS = Adapter("sqs", "aiobotocore", "sqs")
+SNS = Adapter("sns", "aiobotocore", "sns")
 ACTIVEMQ = Adapter("activemq", "proton", "activemq")
+WEBHOOK = Adapter("webhook")
 
 ADAPTERS = {
     "memory": Adapter("memory"),
@@ -35,12 +38,16 @@ ADAPTERS = {
     "nats": NATS,
     "sqs+http": SQS,
     "sqs+https": SQS,
+    "sns+http": SNS,
+    "sns+https": SNS,
     "activemq": ACTIVEMQ,
+    "http": WEBHOOK,
+    "https": WEBHOOK,
 }
 
 
-def make_bus(url: str, clock: Clock) -> Bus:
-    """The bus that `url` names, not yet opened (`await bus.open()`).
+def make_bus(url: str, clock: Clock, headers: Mapping[str, str] | None = None) -> Bus:
+    """The bus that `url` names, not yet opened (`await bus.open()`). `headers`: of an HTTP endpoint.
 
     Raises BusFailed for a scheme or option that does not exist, DriverMissing with the command that installs it.
     """
@@ -57,5 +64,5 @@ def make_bus(url: str, clock: Clock) -> Bus:
         raise DriverMissing(
             f"{scheme}:// needs the package {adapter.driver}, which is not installed: pip install 'penstock[{adapter.extra}]'"
         ) from error
-    bus: Bus = module.make_bus(url, clock)
+    bus: Bus = module.make_bus(url, clock, headers) if adapter is WEBHOOK else module.make_bus(url, clock)
     return bus

@@ -55,9 +55,11 @@ class Window:
     def take(self, fetched: deque[Delivery], limit: int) -> list[Delivery]:
         """Gives out what was fetched, from the left, as far as the bounds allow."""
         taken: list[Delivery] = []
-        while fetched and len(taken) < limit and self.room():
+        limit = min(limit, self.room())
+        while fetched and len(taken) < limit and self._bytes < self._bytes_max:
             taken.append(fetched.popleft())
-            self.give_out(taken[-1:])
+            self._count(taken[-1])
+        self._signal()
         return taken
 
     async def wait_room(self, timeout_ms: float) -> int:
@@ -73,11 +75,14 @@ class Window:
     def give_out(self, deliveries: Iterable[Delivery]) -> None:
         """They are the receiver's now."""
         for delivery in deliveries:
-            size = len(delivery.body)
-            self._bytes += size - self._sizes.get(delivery.receipt, 0)
-            self._sizes[delivery.receipt] = size
-            self._mean_bytes = size if self._mean_bytes is None else self._mean_bytes + (size - self._mean_bytes) / 8
+            self._count(delivery)
         self._signal()
+
+    def _count(self, delivery: Delivery) -> None:
+        size = len(delivery.body)
+        self._bytes += size - self._sizes.get(delivery.receipt, 0)
+        self._sizes[delivery.receipt] = size
+        self._mean_bytes = size if self._mean_bytes is None else self._mean_bytes + (size - self._mean_bytes) / 8
 
     def holds(self, receipt: Hashable) -> bool:
         """Whether it is given out and not settled."""

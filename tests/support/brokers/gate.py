@@ -25,18 +25,27 @@ class Gate:
         """Nobody does, and whoever was connected is cut off."""
         listening, self._listening = self._listening, None
         if listening is not None:
-            for each in (listening, *self._passing):
+            for each in (listening, *self._passing.copy()):
                 _cut(each)
             self._passing.clear()
 
     def _accept(self, listening: socket.socket) -> None:
-        with suppress(OSError):
-            while True:
-                outside, _ = listening.accept()
-                inside = socket.create_connection(("127.0.0.1", self._behind))
-                self._passing.update((outside, inside))
-                for one, other in ((outside, inside), (inside, outside)):
-                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+        """A connection that comes to nothing does not shut the door for others."""
+        while self._listening is listening:
+            with suppress(OSError):
+                self._let_in(listening.accept()[0], listening)
+
+    def _let_in(self, outside: socket.socket, listening: socket.socket) -> None:
+        try:
+            inside = socket.create_connection(("127.0.0.1", self._behind))
+        except OSError:
+            _cut(outside)
+            return
+        self._passing.update((outside, inside))
+        for one, other in ((outside, inside), (inside, outside)):
+            threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+        if self._listening is not listening:  # closed meanwhile
+            _cut(outside)
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):

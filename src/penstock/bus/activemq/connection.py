@@ -10,6 +10,7 @@ from proton import Message
 
 from penstock.base.errors import BusFailed, BusUnavailable
 from penstock.bus.activemq.reactor import LinkFailed, Reactor, Server
+from penstock.bus.adapter.connection import AdapterConnection, AdapterOptions
 from penstock.bus.address import Address
 
 Answer = TypeVar("Answer")
@@ -26,23 +27,15 @@ PASSING = (
 """Conditions of AMQP that end when the broker is back or has room; those that proton names itself do so too."""
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The query of the address.
-
-    `message_bytes_max`: the broker itself has no bound. `timeout_ms`: after which the broker counts as out of reach.
-    """
-
-    message_bytes_max: int = 16_000_000
-    timeout_ms: int = 10_000
+class Options(AdapterOptions, frozen=True, kw_only=True):
+    """The query of the address. The broker itself has no bound on the size of messages."""
 
 
-class Connection:
+class Connection(AdapterConnection):
     """One connection, made again when it was lost. `generation` counts them."""
 
     def __init__(self, address: Address, options: Options) -> None:
-        self._address = address
-        self.options = options
-        self.timeout_s = options.timeout_ms / 1000
+        super().__init__(address, options)
         self.generation = 0
         self._reactor: Reactor | None = None
         self._connected = False
@@ -169,22 +162,13 @@ class Connection:
             raise BusFailed(f"{self._address} refused: {results[0]}")
         return results[0]
 
-    def failed(self, error: BaseException) -> BusFailed:
-        """The error as one of ours."""
-        if is_passing(error):
-            return BusUnavailable(f"{self._address} is out of reach: {describe(error)}")
-        return BusFailed(f"{self._address} refused: {describe(error)}")
+    def is_passing(self, error: BaseException) -> bool:
+        if isinstance(error, LinkFailed):
+            return error.name in PASSING or not error.name.startswith("amqp:")
+        return isinstance(error, OSError)
 
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
-    if isinstance(error, LinkFailed):
-        return error.name in PASSING or not error.name.startswith("amqp:")
-    return isinstance(error, OSError)
-
-
-def describe(error: BaseException) -> str:
-    """Some errors have no text of their own."""
-    if isinstance(error, LinkFailed):
-        return f"{error.name}: {error}".removeprefix(": ")
-    return f"{type(error).__name__}: {error}".rstrip(": ")
+    def describe(self, error: BaseException) -> str:
+        """Conditions of AMQP have names."""
+        if isinstance(error, LinkFailed):
+            return f"{error.name}: {error}".removeprefix(": ")
+        return super().describe(error)

@@ -5,28 +5,24 @@ from collections.abc import Sequence
 from penstock.base.clock import Clock
 from penstock.base.ids import UuidSource
 from penstock.bus.activemq.connection import Connection
+from penstock.bus.activemq.queues import Queues
 from penstock.bus.activemq.reactor import ANYWHERE
 from penstock.bus.activemq.records import payload_of
-from penstock.bus.bookkeeping import refusals
+from penstock.bus.adapter.producer import AdapterProducer
 from penstock.bus.protocol import Message
 
 
-class Producer:
+class Producer(AdapterProducer):
     """Sends messages."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, queues: Queues, clock: Clock) -> None:
+        super().__init__(queues, connection.options.message_bytes_max, clock)
         self._connection = connection
-        self._clock = clock
         self._ids = UuidSource(clock)
 
-    async def publish(self, messages: Sequence[Message]) -> list[str | None]:
-        """To their channels. See `bus.protocol.Bus.publish`."""
-        answers = refusals(messages, self._connection.options.message_bytes_max)
-        sent = [number for number, refusal in enumerate(answers) if refusal is None]
-        payloads = [self._payload(messages[number], messages[number].channel) for number in sent]
-        for number, answer in zip(sent, await self._connection.send(ANYWHERE, payloads), strict=True):
-            answers[number] = answer
-        return answers
+    async def _write(self, messages: Sequence[Message]) -> list[str | None]:
+        payloads = [self._payload(message, message.channel) for message in messages]
+        return await self._connection.send(ANYWHERE, payloads)
 
     async def copy(self, messages: Sequence[Message], queue: str) -> list[str | None]:
         """To one queue alone."""

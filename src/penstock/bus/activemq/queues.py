@@ -5,11 +5,12 @@ queue `<channel>.<group>` (multicast) on the address. What is sent to the addres
 is sent to its queue alone. On an address that is made here the broker never gives up on a message.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
+from penstock.base.clock import Clock
 from penstock.base.errors import BusFailed
 from penstock.bus.activemq.connection import Connection
 from penstock.bus.protocol import DEFAULT_GROUP, Channel, Lag
@@ -34,8 +35,9 @@ def queue_address(channel: str, group: str) -> str:
 class Queues:
     """Makes queues and looks at them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._known: set[tuple[str, str | None]] = set()
         self._generation = 0
 
@@ -71,12 +73,12 @@ class Queues:
             raise
         return True
 
-    async def lag(self, channel: str, group: str, now_ms: Callable[[], int]) -> Lag:
+    async def lag(self, channel: str, group: str) -> Lag:
         """All that is on the queue: given out or not, due or not. The age is that of the first that may be given out."""
         queue = queue_name(channel, group)
         waiting = await self._attribute(queue, "messageCount")
         stamp_ms = await self._attribute(queue, "firstMessageTimestamp")
-        return Lag(int(waiting), max(0, now_ms() - int(stamp_ms)) if waiting and stamp_ms else None)
+        return Lag(int(waiting), max(0, self._clock.now_ms() - int(stamp_ms)) if waiting and stamp_ms else None)
 
     async def _operation(self, name: str, *arguments: object) -> Any:
         properties = {"_AMQ_ResourceName": "broker", "_AMQ_OperationName": name}

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-import msgspec
 from aiokafka import helpers
 from aiokafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 
-from penstock.base.errors import BusFailed, BusUnavailable
-from penstock.bus.address import Address
+from penstock.bus.adapter.connection import AdapterConnection, AdapterOptions
 
 Answer = TypeVar("Answer")
 Close = Callable[[], Coroutine[Any, Any, None]]
@@ -19,7 +17,7 @@ LEAVE_S = 5
 DEFAULT_PORT = 9092
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class Options(AdapterOptions, frozen=True, kw_only=True):
     """The query of the address.
 
     `partitions`, `replication`: of topics that are made (-1: the broker's default). `message_bytes_max`: must not be over
@@ -30,18 +28,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     partitions: int = 4
     replication: int = -1
     message_bytes_max: int = 1_000_000
-    timeout_ms: int = 10_000
     security: str | None = None
     mechanism: str = "PLAIN"
 
 
-class Connection:
+class Connection(AdapterConnection):
     """Parameters for every client, and `ask`."""
 
-    def __init__(self, address: Address, options: Options) -> None:
-        self._address = address
-        self.options = options
-        self.timeout_s = options.timeout_ms / 1000
+    options: Options
 
     def parameters(self) -> dict[str, Any]:
         """What producer, consumer and admin client have in common."""
@@ -70,7 +64,7 @@ class Connection:
                     try:
                         return await question()
                     except (KafkaError, OSError) as error:
-                        if not is_passing(error):
+                        if not self.is_passing(error):
                             raise self.failed(error) from error
                         last = error
                         await asyncio.sleep(RETRY_S)
@@ -93,25 +87,11 @@ class Connection:
         elif (error := stopping.exception()) is not None and not isinstance(error, KafkaError | OSError):
             raise error
 
-    def failed(self, error: BaseException) -> BusFailed:
-        """The error as one of ours."""
-        if is_passing(error):
-            return self.unavailable(error)
-        return BusFailed(f"{self._address} refused: {describe(error)}")
+    def is_passing(self, error: BaseException) -> bool:
+        passing = (KafkaConnectionError, KafkaTimeoutError, OSError, TimeoutError)
+        return isinstance(error, passing) or bool(getattr(error, "retriable", False))
 
-    def unavailable(self, error: BaseException) -> BusUnavailable:
-        """The brokers did not answer in time."""
-        return BusUnavailable(f"{self._address} is out of reach: {describe(error)}")
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
-    passing = (KafkaConnectionError, KafkaTimeoutError, OSError, TimeoutError)
-    return isinstance(error, passing) or bool(getattr(error, "retriable", False))
-
-
-def describe(error: BaseException) -> str:
-    """Some errors of Kafka have no text of their own."""
-    text = str(error).strip()
-    name = type(error).__name__
-    return text if text.startswith(name) else f"{name}: {text}".rstrip(": ")
+    def describe(self, error: BaseException) -> str:
+        """Some errors of Kafka name themselves."""
+        text = str(error).strip()
+        return text if text.startswith(type(error).__name__) else super().describe(error)

@@ -13,22 +13,23 @@ from aiokafka.errors import KafkaError
 
 from penstock.base.clock import Clock
 from penstock.base.errors import BusFailed
-from penstock.bus.bookkeeping import NOT_BEFORE_MS, refusals
-from penstock.bus.kafka.connection import Connection, describe, is_passing
+from penstock.bus.adapter.producer import AdapterProducer
+from penstock.bus.bookkeeping import NOT_BEFORE_MS
+from penstock.bus.kafka.connection import Connection
 from penstock.bus.kafka.records import record_headers
-from penstock.bus.kafka.topics import delayed_topic
+from penstock.bus.kafka.topics import Topics, delayed_topic
 from penstock.bus.protocol import Message
 
 OVERHEAD_BYTES = 48 * 1024
 """What a record and its batch add to the largest message."""
 
 
-class Producer:
+class Producer(AdapterProducer):
     """Writes records."""
 
-    def __init__(self, connection: Connection, clock: Clock) -> None:
+    def __init__(self, connection: Connection, topics: Topics, clock: Clock) -> None:
+        super().__init__(topics, connection.options.message_bytes_max, clock)
         self._connection = connection
-        self._clock = clock
         self._client: AIOKafkaProducer | None = None
 
     async def open(self) -> None:
@@ -54,26 +55,20 @@ class Producer:
     async def _leave(self, client: AIOKafkaProducer) -> None:
         await self._connection.leave(client.stop, client._sender.close, client.client.close)
 
-    async def publish(self, messages: Sequence[Message]) -> list[str | None]:
-        """See `bus.protocol.Bus.publish`."""
-        answers = refusals(messages, self._connection.options.message_bytes_max)
-        sent: dict[int, asyncio.Future[Any]] = {}
+    async def _write(self, messages: Sequence[Message]) -> list[str | None]:
+        sent: list[asyncio.Future[Any]] = []
         try:
             async with asyncio.timeout(self._connection.timeout_s):
-                for number, message in enumerate(messages):
-                    if answers[number] is None:
-                        sent[number] = await self._send(message)
-                if sent:
-                    await asyncio.wait(sent.values())
+                for message in messages:
+                    sent.append(await self._send(message))
+                await asyncio.wait(sent)
         except (KafkaError, OSError) as error:  # TimeoutError is an OSError
             raise self._connection.failed(error) from error
         finally:
-            for future in sent.values():
+            for future in sent:
                 # What nobody waits for any longer must not be reported as an exception that nobody saw.
                 future.add_done_callback(lambda done: done.cancelled() or done.exception())
-        for number, future in sent.items():
-            answers[number] = self._answer(future)
-        return answers
+        return [self._answer(future) for future in sent]
 
     async def _send(self, message: Message) -> asyncio.Future[Any]:
         if self._client is None:
@@ -89,6 +84,6 @@ class Producer:
         error = future.exception()
         if error is None:
             return None
-        if is_passing(error):
+        if self._connection.is_passing(error):
             raise self._connection.unavailable(error) from error
-        return describe(error)
+        return self._connection.describe(error)

@@ -1,23 +1,22 @@
 """A consumer of a topic, of its delayed messages, and of what its group retries."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import msgspec
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import CommitFailedError, ConsumerStoppedError, IllegalStateError, KafkaError
 
 from penstock.base.clock import Clock
 from penstock.base.errors import BusFailed
-from penstock.bus.bookkeeping import copy_headers
-from penstock.bus.dead_letters import dead_letter
+from penstock.bus.adapter.producer import AdapterProducer
+from penstock.bus.adapter.subscription import AdapterSubscription, check_kept
 from penstock.bus.kafka.connection import Connection
 from penstock.bus.kafka.held import Held
-from penstock.bus.kafka.producer import Producer
 from penstock.bus.kafka.progress import Progress
 from penstock.bus.kafka.records import Receipt, delivery_of
 from penstock.bus.kafka.topics import delayed_topic, retry_topic
-from penstock.bus.protocol import DeadLetter, Delivery, Message, Retry, Settlement, Subscribe, dead_letter_channel
-from penstock.bus.window import Window
+from penstock.bus.protocol import Delivery, Retry, Settlement, Subscribe
 
 SESSION_MS_MIN = 6_000
 """Kafka's group.min.session.timeout.ms."""
@@ -25,21 +24,29 @@ JOIN_S = 60
 GRACE_S = 1
 FETCH_BYTES_MAX = 1024 * 1024
 """Per partition and fetch; one larger message comes all the same."""
+HEARTBEAT_MS_MAX = 1_000
+"""Who joins a group waits until all others have heard of it with a heartbeat."""
+JOIN_SPARE_MS = 5_000
+"""The answer to a join comes when all others have joined again: sooner the client must not give up, or it begins anew."""
 POLL_MS_MAX = 2**31 - 1
 """A paused or slow consumer is alive as long as it sends heartbeats."""
 
 
-class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
+class KafkaSubscription(AdapterSubscription, ConsumerRebalanceListener):  # type: ignore[misc]
     """See `bus.protocol.Subscription`."""
 
-    def __init__(self, connection: Connection, producer: Producer, to: Subscribe, clock: Clock) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        producer: AdapterProducer,
+        to: Subscribe,
+        dead_letter_channel: str,
+        clock: Clock,
+    ) -> None:
+        super().__init__(producer, to, dead_letter_channel, clock)
         self._connection = connection
-        self._producer = producer
-        self._to = to
-        self._clock = clock
         self._later = (delayed_topic(to.channel), retry_topic(to.channel, to.group))
-        self._window = Window(to)
-        self._held = Held()
+        self._held_back = Held()
         self._progress: dict[TopicPartition, Progress] = {}
         self._generation = 0
         self._settling = asyncio.Lock()
@@ -48,14 +55,16 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
     async def open(self) -> None:
         """Joins the group; returns when partitions are assigned."""
         session_ms = max(SESSION_MS_MIN, self._to.lease_ms)
+        parameters = self._connection.parameters()
+        parameters["request_timeout_ms"] = max(parameters["request_timeout_ms"], session_ms + JOIN_SPARE_MS)
         consumer = AIOKafkaConsumer(
-            **self._connection.parameters(),
+            **parameters,
             group_id=self._to.group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             isolation_level="read_committed",
             session_timeout_ms=session_ms,
-            heartbeat_interval_ms=session_ms // 3,
+            heartbeat_interval_ms=min(session_ms // 3, HEARTBEAT_MS_MAX),
             max_poll_interval_ms=POLL_MS_MAX,
             rebalance_timeout_ms=session_ms,
             max_partition_fetch_bytes=FETCH_BYTES_MAX,
@@ -64,7 +73,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         try:
             await self._connection.ask(consumer.start, JOIN_S)
         except BusFailed:
-            await self._leave(consumer)
+            await self._disconnect(consumer)
             raise
         self._consumer = consumer
 
@@ -74,32 +83,24 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
         """The group changes: all partitions go, and come again to somebody."""
         self._generation += 1
         self._progress.clear()
-        self._held.clear()
-        self._window.forget_all()
+        self._held_back.clear()
+        self._forget()
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """They are read from what was committed last."""
 
     # -- receive
 
-    async def receive(self, max_messages: int, timeout_ms: int) -> Sequence[Delivery]:
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + timeout_ms / 1000
-        while self._consumer is not None:
-            left_ms = max(0, int((end_s - loop.time()) * 1000))
-            room = min(max_messages, self._window.room())
-            found = self._held.take_due(room, self._clock.now_ms())
-            if room and not found:
-                found = await self._fetch(self._consumer, room, left_ms)
-            if found or not left_ms:
-                self._window.give_out(found)
-                return found
-            if not room:
-                await self._window.wait_room(left_ms)
-        return []
+    async def _fetch(self, max_messages: int, timeout_s: float) -> None:
+        room = min(max_messages, self._window.room())
+        found = self._held_back.take_due(room, self._clock.now_ms())
+        self._ahead.extend(found or await self._read(room, int(timeout_s * 1000)))
 
-    async def _fetch(self, consumer: AIOKafkaConsumer, room: int, timeout_ms: int) -> list[Delivery]:
-        next_ms = self._held.next_in_ms(self._clock.now_ms())
+    async def _read(self, room: int, timeout_ms: int) -> list[Delivery]:
+        consumer = self._consumer
+        if consumer is None:
+            return []
+        next_ms = self._held_back.next_in_ms(self._clock.now_ms())
         wait_ms = timeout_ms if next_ms is None else min(timeout_ms, next_ms)
         self._read_later_topics(consumer)
         try:
@@ -115,7 +116,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
     def _read_later_topics(self, consumer: AIOKafkaConsumer) -> None:
         """Or not, while as much is held as may be."""
         later = [partition for partition in consumer.assignment() if partition.topic in self._later]
-        if self._held.full():
+        if self._held_back.full():
             consumer.pause(*later)
         else:
             consumer.resume(*later)
@@ -134,7 +135,7 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
                     progress.settle(record.offset)
                     skipped = True
                 elif notes.not_before_ms > now_ms:
-                    self._held.hold(delivery, notes.not_before_ms)
+                    self._held_back.hold(delivery, notes.not_before_ms)
                 else:
                     ready.append(delivery)
         if skipped and not ready:
@@ -145,39 +146,25 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
         async with self._settling:
-            mine = [each for each in settlements if self._is_mine(each.delivery.receipt)]
-            await self._copy([copy for each in mine for copy in self._copies(each)])
-            for each in settlements:
-                self._forget(each.delivery.receipt)
+            await super().settle(settlements)
             await self._commit()
 
-    def _is_mine(self, receipt: Receipt) -> bool:
-        progress = self._progress.get(TopicPartition(receipt.topic, receipt.partition))
-        current = receipt.generation == self._generation
-        return current and progress is not None and progress.is_open(receipt.offset)
+    async def _settle(self, mine: Mapping[Receipt, Settlement]) -> None:
+        await self._copy(mine.values())
+        for receipt in mine:
+            if receipt.generation == self._generation:
+                self._progress[TopicPartition(receipt.topic, receipt.partition)].settle(receipt.offset)
 
-    def _forget(self, receipt: Receipt) -> None:
-        if self._is_mine(receipt):
-            self._progress[TopicPartition(receipt.topic, receipt.partition)].settle(receipt.offset)
-        self._window.release(receipt)
-
-    def _copies(self, settlement: Settlement) -> list[Message]:
-        delivery, now_ms = settlement.delivery, self._clock.now_ms()
-        match settlement:
-            case Retry(delay_ms=delay_ms):
-                headers = copy_headers(delivery, attempt=delivery.attempt + 1, not_before_ms=now_ms + delay_ms)
-                topic = retry_topic(self._to.channel, self._to.group)
-                return [Message(channel=topic, body=delivery.body, key=delivery.key, headers=headers)]
-            case DeadLetter(reason=reason):
-                channel = self._to.dead_letter or dead_letter_channel(self._to.channel)
-                return [dead_letter(delivery, self._to, channel, reason, now_ms)]
-            case _:
-                return []
-
-    async def _copy(self, messages: Sequence[Message]) -> None:
-        refused = [answer for answer in await self._producer.publish(messages) if answer is not None]
-        if refused:
-            raise BusFailed(f"a copy for retry or dead letters cannot be kept: {refused[0]}")
+    async def _copy(self, settlements: Iterable[Settlement]) -> None:
+        """To the topic of the group's retries, which is no channel, and to the dead letters."""
+        now_ms, topic = self._clock.now_ms(), self._later[1]
+        again = [
+            msgspec.structs.replace(self._again(each, not_before_ms=now_ms + each.delay_ms), channel=topic)
+            for each in settlements
+            if isinstance(each, Retry)
+        ]
+        check_kept(await self._producer.write(again))
+        await self._bury(settlements)
 
     async def _commit(self) -> None:
         wanted = {partition: progress.to_commit() for partition, progress in self._progress.items()}
@@ -196,19 +183,15 @@ class KafkaSubscription(ConsumerRebalanceListener):  # type: ignore[misc]
             for partition, offset in offsets.items():
                 self._progress[partition].committed(offset)
 
-    # -- pause, resume, close
+    # -- close
 
-    def pause(self) -> None:
-        self._window.pause()
-
-    def resume(self) -> None:
-        self._window.resume()
-
-    async def close(self) -> None:
+    async def _stop(self) -> None:
         if self._consumer is not None:
             consumer, self._consumer = self._consumer, None
-            await self._leave(consumer)
-            self._window.resume()
+            await self._disconnect(consumer)
 
-    async def _leave(self, consumer: AIOKafkaConsumer) -> None:
+    async def _leave(self, held: Sequence[Receipt]) -> None:
+        """With the consumer everything has gone back."""
+
+    async def _disconnect(self, consumer: AIOKafkaConsumer) -> None:
         await self._connection.leave(consumer.stop, consumer._client.close)

@@ -6,12 +6,13 @@ subscription reads all three and holds what is not yet due.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
+from penstock.base.clock import Clock
 from penstock.base.errors import BusFailed
 from penstock.bus.bookkeeping import read_headers
 from penstock.bus.kafka.connection import RETRY_S, Connection
@@ -36,8 +37,9 @@ def retry_topic(channel: str, group: str) -> str:
 class Topics:
     """Makes topics and looks at them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._admin: AIOKafkaAdminClient | None = None
         self._known: set[str] = set()
         self._looking = asyncio.Lock()
@@ -112,13 +114,13 @@ class Topics:
 
     # -- looking
 
-    async def lag(self, channel: str, group: str, now_ms: Callable[[], int]) -> Lag:
+    async def lag(self, channel: str, group: str) -> Lag:
         """How far the group's committed positions are behind the ends."""
         topics = [channel, delayed_topic(channel), retry_topic(channel, group)]
         async with self._looking:
-            return await self._connection.ask(lambda: self._lag(topics, group, now_ms))
+            return await self._connection.ask(lambda: self._lag(topics, group))
 
-    async def _lag(self, topics: Sequence[str], group: str, now_ms: Callable[[], int]) -> Lag:
+    async def _lag(self, topics: Sequence[str], group: str) -> Lag:
         partitions = [each for found in (await self._partitions(topics)).values() for each in found]
         if not partitions:
             return Lag(0, None)
@@ -134,7 +136,7 @@ class Topics:
         finally:
             await self._connection.leave(consumer.stop, consumer._client.close)
         waiting = sum(ends[each] - stand for each, stand in behind.items())
-        return Lag(waiting, None if oldest_ms is None else max(0, now_ms() - oldest_ms))
+        return Lag(waiting, None if oldest_ms is None else max(0, self._clock.now_ms() - oldest_ms))
 
     async def _oldest_ms(self, consumer: AIOKafkaConsumer, stands: Mapping[TopicPartition, int]) -> int | None:
         """When the first message of each partition was published, the earliest of them."""

@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 from nats.aio.client import Client
@@ -11,6 +11,7 @@ from nats.errors import AuthorizationError, BadSubjectError, Error, MaxPayloadEr
 from nats.js.errors import APIError
 
 from penstock.base.errors import BusFailed, BusUnavailable
+from penstock.bus.adapter.connection import AdapterConnection, AdapterOptions
 from penstock.bus.address import Address
 
 Answer = TypeVar("Answer")
@@ -21,7 +22,7 @@ REFUSED = ("authorization", "permissions", "authentication")
 PASSING_CODES = frozenset((503, 408))
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+class Options(AdapterOptions, frozen=True, kw_only=True):
     """The query of the address.
 
     `replicas`: of streams that are made. `message_bytes_max`: must be under the server's `max_payload`, which counts headers
@@ -30,7 +31,6 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 
     replicas: int = 1
     message_bytes_max: int = 1_000_000
-    timeout_ms: int = 10_000
     tls: bool = False
 
 
@@ -41,15 +41,15 @@ class Fault(msgspec.Struct, frozen=True):
     description: str = ""
 
 
-class Connection:
+class Connection(AdapterConnection):
     """One connection, made again by the client, and `ask`.
 
     `generation` grows with each new connection: what was asked on an earlier one is not answered any more."""
 
+    options: Options
+
     def __init__(self, address: Address, options: Options) -> None:
-        self._address = address
-        self.options = options
-        self.timeout_s = options.timeout_ms / 1000
+        super().__init__(address, options)
         self.generation = 0
         self._client: Client | None = None
         self._last: BaseException | None = None
@@ -107,7 +107,7 @@ class Connection:
                     try:
                         return await question()
                     except (Error, OSError, BusUnavailable) as error:
-                        if not is_passing(error):
+                        if not self.is_passing(error):
                             raise self.failed(error) from error
                         last = error
                         await asyncio.sleep(RETRY_S)
@@ -122,13 +122,20 @@ class Connection:
             raise APIError(code=fault.code, description=fault.description)
         return message.data
 
-    def failed(self, error: BaseException) -> BusFailed:
-        """The error as one of ours."""
+    def is_passing(self, error: BaseException) -> bool:
+        if isinstance(error, APIError):
+            return error.code in PASSING_CODES
         if isinstance(error, BusFailed):
-            return error
-        if is_passing(error):
-            return BusUnavailable(f"{self._address} is out of reach: {describe(error)}")
-        return BusFailed(f"{self._address} refused: {describe(error)}")
+            return isinstance(error, BusUnavailable)
+        if isinstance(error, AuthorizationError | BadSubjectError | MaxPayloadError):
+            return False
+        return not any(word in str(error).lower() for word in REFUSED)
+
+    def describe(self, error: BaseException) -> str:
+        """Errors of JetStream have their text elsewhere."""
+        if isinstance(error, APIError):
+            return f"{type(error).__name__}: {error.description}"
+        return super().describe(error)
 
     async def _on_error(self, error: Exception) -> None:
         self._last = error
@@ -147,20 +154,3 @@ def fault_of(answer: bytes) -> Fault | None:
     if not answer.startswith(b"{") or b'"error"' not in answer:
         return None
     return msgspec.json.decode(answer, type=_Answer).error
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
-    if isinstance(error, APIError):
-        return error.code in PASSING_CODES
-    if isinstance(error, BusFailed):
-        return isinstance(error, BusUnavailable)
-    if isinstance(error, AuthorizationError | BadSubjectError | MaxPayloadError):
-        return False
-    return not any(word in str(error).lower() for word in REFUSED)
-
-
-def describe(error: BaseException) -> str:
-    """Some errors have no text of their own."""
-    text: Any = error.description if isinstance(error, APIError) else error
-    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,32 +1,30 @@
 """Publishing: a batch goes out in one go, and JetStream acknowledges each message."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 from nats.aio.msg import Msg
 from nats.errors import Error, MaxPayloadError, NoRespondersError
 
 from penstock.base.clock import Clock
-from penstock.bus.bookkeeping import NOT_BEFORE_MS, refusals
-from penstock.bus.nats.connection import PASSING_CODES, Connection, Fault, describe, fault_of
+from penstock.bus.adapter.producer import AdapterProducer
+from penstock.bus.bookkeeping import NOT_BEFORE_MS
+from penstock.bus.nats.connection import PASSING_CODES, Connection, Fault, fault_of
 from penstock.bus.nats.records import message_headers
 from penstock.bus.nats.streams import Streams
-from penstock.bus.protocol import Channel, Message
+from penstock.bus.protocol import Message
 
-PART_MESSAGES = 1_000
-PART_BYTES = 4 * 1024 * 1024
-"""A larger batch goes in parts: the client keeps all that it has not yet sent."""
 NO_RESPONDERS = "503"
 
 
-class Producer:
+class Producer(AdapterProducer):
     """Publishes, and takes the acknowledgements, which come to an inbox of its own."""
 
     def __init__(self, connection: Connection, streams: Streams, clock: Clock) -> None:
+        super().__init__(streams, connection.options.message_bytes_max, clock)
         self._connection = connection
         self._streams = streams
-        self._clock = clock
         self._inbox = ""
         self._numbers = count()
         self._waiting: dict[str, asyncio.Future[Msg]] = {}
@@ -46,54 +44,38 @@ class Producer:
         if waiting is not None and not waiting.done():
             waiting.set_result(message)
 
-    async def publish(self, messages: Sequence[Message]) -> list[str | None]:
-        """See `bus.protocol.Bus.publish`."""
-        await self._streams.declare([Channel(name) for name in dict.fromkeys(each.channel for each in messages)])
-        answers = refusals(messages, self._connection.options.message_bytes_max)
-        part: dict[int, Message] = {}
-        size = 0
-        for number, message in enumerate(messages):
-            if answers[number] is None:
-                part[number] = message
-                size += len(message.body)
-                if len(part) >= PART_MESSAGES or size >= PART_BYTES:
-                    await self._publish(part, answers)
-                    part, size = {}, 0
-        await self._publish(part, answers)
-        return answers
+    async def close(self) -> None:
+        """The inbox goes with the connection."""
 
-    async def _publish(self, part: Mapping[int, Message], answers: list[str | None]) -> None:
-        if not part:
-            return
-        sent: dict[int, asyncio.Future[Msg]] = {}
-        replies: list[str] = []
+    async def _write(self, messages: Sequence[Message]) -> list[str | None]:
+        replies = [f"{self._inbox}.{next(self._numbers)}" for _ in messages]
         try:
             async with asyncio.timeout(self._connection.timeout_s):
-                for number, message in part.items():
-                    replies.append(f"{self._inbox}.{next(self._numbers)}")
-                    answers[number] = await self._send(message, replies[-1], number, sent)
-                if sent:
-                    await asyncio.wait(sent.values())
+                sent = [await self._send(message, reply) for message, reply in zip(messages, replies, strict=True)]
+                waiting = [each for each in sent if isinstance(each, asyncio.Future)]
+                if waiting:
+                    await asyncio.wait(waiting)
         except (Error, OSError) as error:
             raise self._connection.failed(error) from error
         finally:
             for reply in replies:
                 self._waiting.pop(reply, None)
-        for number, future in sent.items():
-            answers[number] = self._refusal(future.result(), part[number])
+        return [
+            self._refusal(each.result(), message) if isinstance(each, asyncio.Future) else each
+            for each, message in zip(sent, messages, strict=True)
+        ]
 
-    async def _send(
-        self, message: Message, reply: str, number: int, sent: dict[int, asyncio.Future[Msg]]
-    ) -> str | None:
+    async def _send(self, message: Message, reply: str) -> asyncio.Future[Msg] | str:
         """Sends it, or says why not."""
         notes = {NOT_BEFORE_MS: str(self._clock.now_ms() + message.delay_ms)} if message.delay_ms > 0 else {}
         headers = message_headers(message, notes)
         try:
             await self._connection.client.publish(message.channel, message.body, reply=reply, headers=headers)
         except MaxPayloadError as error:
-            return describe(error)
-        sent[number] = self._waiting[reply] = asyncio.get_running_loop().create_future()
-        return None
+            return self._connection.describe(error)
+        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
+        self._waiting[reply] = answer
+        return answer
 
     def _refusal(self, answer: Msg, message: Message) -> str | None:
         if answer.headers and answer.headers.get("Status") == NO_RESPONDERS:

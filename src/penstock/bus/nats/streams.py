@@ -8,13 +8,14 @@ by interest, is not used: a server that was stopped while messages were publishe
 afterwards (2.9, two runs of three; never with retention by limits).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import msgspec
 from nats.js.errors import APIError
 
+from penstock.base.clock import Clock
 from penstock.base.errors import BusFailed
 from penstock.bus.nats.connection import Connection
 from penstock.bus.protocol import DEFAULT_GROUP, DEFAULT_LEASE_MS, Channel, Lag
@@ -80,8 +81,9 @@ class _StoredAnswer(msgspec.Struct):
 class Streams:
     """Makes them and looks at them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._streams: dict[str, str] = {}
         self._consumers: set[tuple[str, str]] = set()
 
@@ -192,11 +194,11 @@ class Streams:
 
     # -- looking
 
-    async def lag(self, channel: str, group: str, now_ms: Callable[[], int]) -> Lag:
+    async def lag(self, channel: str, group: str) -> Lag:
         """What the consumer has not delivered, or has and not seen acknowledged."""
-        return await self._connection.ask(lambda: self._lag(channel, group, now_ms))
+        return await self._connection.ask(lambda: self._lag(channel, group))
 
-    async def _lag(self, channel: str, group: str, now_ms: Callable[[], int]) -> Lag:
+    async def _lag(self, channel: str, group: str) -> Lag:
         names = msgspec.json.decode(await self._ask("STREAM.NAMES", {"subject": channel}), type=_Names)
         found = await self._look(names.streams[0], group) if names.streams else None
         if found is None or not names.streams:
@@ -204,9 +206,9 @@ class Streams:
         waiting = found.num_pending + found.num_ack_pending
         if not waiting:
             return Lag(0, None)
-        return Lag(waiting, await self._age_ms(names.streams[0], channel, found.ack_floor.stream_seq + 1, now_ms))
+        return Lag(waiting, await self._age_ms(names.streams[0], channel, found.ack_floor.stream_seq + 1))
 
-    async def _age_ms(self, stream: str, channel: str, sequence: int, now_ms: Callable[[], int]) -> int | None:
+    async def _age_ms(self, stream: str, channel: str, sequence: int) -> int | None:
         """How long ago the first message at or after `sequence` was published."""
         try:
             found = await self._ask(f"STREAM.MSG.GET.{stream}", {"seq": sequence, "next_by_subj": channel})
@@ -215,7 +217,7 @@ class Streams:
                 return None
             raise
         stored = msgspec.json.decode(found, type=_StoredAnswer).message
-        return max(0, now_ms() - int(stored.time.timestamp() * 1000))
+        return max(0, self._clock.now_ms() - int(stored.time.timestamp() * 1000))
 
 
 def token(name: str) -> str:

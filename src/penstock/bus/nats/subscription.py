@@ -1,9 +1,7 @@
 """A durable consumer, asked for messages in batches."""
 
 import asyncio
-import contextlib
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from nats.aio.msg import Msg
@@ -11,14 +9,12 @@ from nats.aio.subscription import Subscription as Listening
 from nats.errors import Error
 
 from penstock.base.clock import Clock
-from penstock.base.errors import BusFailed
-from penstock.bus.dead_letters import dead_letter
+from penstock.bus.adapter.producer import AdapterProducer
+from penstock.bus.adapter.subscription import AdapterSubscription
 from penstock.bus.nats.connection import Connection
-from penstock.bus.nats.producer import Producer
 from penstock.bus.nats.records import Receipt, delivery_of
 from penstock.bus.nats.streams import NS_PER_MS, Consumer, Streams
-from penstock.bus.protocol import DeadLetter, Delivery, Retry, Settlement, Subscribe
-from penstock.bus.window import Window
+from penstock.bus.protocol import Retry, Settlement, Subscribe
 
 ASKED_S_MAX = 1.0
 """For how long a request for messages stands. `close` waits for its end: a server that finds a request whose asker has gone
@@ -38,35 +34,28 @@ class Asked(msgspec.Struct):
     generation: int
 
 
-class NatsSubscription:
+class NatsSubscription(AdapterSubscription):
     """See `bus.protocol.Subscription`."""
 
     def __init__(
         self,
         connection: Connection,
         streams: Streams,
-        producer: Producer,
+        producer: AdapterProducer,
         to: Subscribe,
         dead_letter_channel: str,
         clock: Clock,
     ) -> None:
+        super().__init__(producer, to, dead_letter_channel, clock)
         self._connection = connection
         self._streams = streams
-        self._producer = producer
-        self._to = to
-        self._dead_letter_channel = dead_letter_channel
-        self._clock = clock
-        self._window = Window(to)
-        self._ahead: deque[Delivery] = deque()
         self._unseen: list[tuple[str, bytes]] = []
-        self._arrived = asyncio.Event()
         self._asked: Asked | None = None
         self._requests = 0
         self._consumer: Consumer | None = None
         self._listening: Listening | None = None
         self._inbox = ""
         self._renewed_until_s = 0.0
-        self._renewing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Finds or makes the consumer."""
@@ -76,28 +65,13 @@ class NatsSubscription:
         self._listening = await self._connection.client.subscribe(
             f"{self._inbox}.*", cb=self._on_message, pending_msgs_limit=0, pending_bytes_limit=0
         )
-        self._renewing = asyncio.create_task(self._keep_renewing())
+        self._repeat(lambda: self._lease_s() / 4, self._renew_and_trim)
 
     # -- receive
 
-    async def receive(self, max_messages: int, timeout_ms: int) -> Sequence[Delivery]:
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + timeout_ms / 1000
-        found = self._window.take(self._ahead, max_messages)
-        while not found and self._renewing is not None:
-            left_s = max(0.0, end_s - loop.time())
-            if self._window.room():
-                await self._fetch(max_messages, left_s)
-            else:
-                await self._window.wait_room(left_s * 1000)
-            found = self._window.take(self._ahead, max_messages)
-            if not left_s:
-                break
-        return found
-
     async def _fetch(self, max_messages: int, timeout_s: float) -> None:
-        """Waits until something is in `_ahead`, and sees to it that there is a request for it. No more is asked for than
-        is wanted: JetStream counts as an attempt what lies here and is given back."""
+        """Sees to it that there is a request for messages, and waits for them. No more is asked for than is
+        wanted: JetStream counts as an attempt what lies here and is given back."""
         self._arrived.clear()
         self._connection.client  # noqa: B018 - raises when there is no connection
         if self._consumer is None:
@@ -108,11 +82,6 @@ class NatsSubscription:
             )
         await self._wait_arrived(min(timeout_s, ASKED_S_MAX))
         await self._settle_unseen()
-
-    async def _wait_arrived(self, timeout_s: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                await self._arrived.wait()
 
     def _stands(self, asked: Asked | None) -> bool:
         return (
@@ -171,27 +140,16 @@ class NatsSubscription:
 
     # -- settle
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
-        mine = {each.delivery.receipt: each for each in settlements if self._window.holds(each.delivery.receipt)}
-        kept = [each for receipt, each in mine.items() if not self._is_lost(receipt)]
-        await self._bury([each for each in kept if isinstance(each, DeadLetter)])
-        says = [(each.delivery.receipt.subject, _word(each)) for each in kept]
-        if says:
-            await self._say(says)
-        for receipt in mine:
-            self._window.release(receipt)
+    async def _settle(self, mine: Mapping[Receipt, Settlement]) -> None:
+        kept = {receipt: each for receipt, each in mine.items() if not self._is_lost(receipt)}
+        await self._bury(kept.values())
+        if kept:
+            await self._say([(receipt.subject, _word(each)) for receipt, each in kept.items()])
 
     def _is_lost(self, receipt: Receipt) -> bool:
         """Whether its lease may have ended during an outage."""
         until_s = max(self._renewed_until_s, receipt.arrived_s + self._lease_s())
         return asyncio.get_running_loop().time() >= until_s
-
-    async def _bury(self, settlements: Sequence[DeadLetter]) -> None:
-        now_ms, place = self._clock.now_ms(), self._dead_letter_channel
-        letters = [dead_letter(each.delivery, self._to, place, each.reason, now_ms) for each in settlements]
-        refused = [answer for answer in await self._producer.publish(letters) if answer is not None]
-        if refused:
-            raise BusFailed(f"a dead letter cannot be kept: {refused[0]}")
 
     async def _say(self, says: Sequence[tuple[str, bytes]]) -> None:
         """Words to the consumer, which takes them in order: its answer to the last one is for all."""
@@ -209,46 +167,21 @@ class NatsSubscription:
     def _lease_s(self) -> float:
         return (self._to.lease_ms if self._consumer is None else self._consumer.lease_ms) / 1000
 
-    async def _keep_renewing(self) -> None:
-        while True:
-            await asyncio.sleep(self._lease_s() / 4)
-            try:
-                await self._renew()
-                if self._consumer is not None:
-                    await self._streams.trim(self._consumer.stream)
-            except BusFailed:
-                continue  # after the lease the messages are others'; what is settled then is passed over
+    async def _renew_and_trim(self) -> None:
+        await self._renew()
+        if self._consumer is not None:
+            await self._streams.trim(self._consumer.stream)
 
     async def _renew(self) -> None:
         now_s, lease_s = asyncio.get_running_loop().time(), self._lease_s()
-        held = [*self._window.receipts(), *(delivery.receipt for delivery in self._ahead)]
-        old = [receipt for receipt in held if receipt.arrived_s <= now_s - lease_s / 5]
+        old = [receipt for receipt in self._held() if receipt.arrived_s <= now_s - lease_s / 5]
         if old:
             await self._say([(receipt.subject, WORKING) for receipt in old])
         self._renewed_until_s = now_s + lease_s
 
-    # -- pause, resume, close
+    # -- close
 
-    def pause(self) -> None:
-        self._window.pause()
-
-    def resume(self) -> None:
-        self._window.resume()
-
-    async def close(self) -> None:
-        if self._renewing is None:
-            return
-        renewing, self._renewing = self._renewing, None
-        renewing.cancel()
-        await asyncio.wait((renewing,))
-        await self._wait_unasked()
-        held = [*self._window.forget_all(), *(delivery.receipt for delivery in self._ahead)]
-        self._ahead.clear()
-        self._window.resume()
-        self._arrived.set()
-        await self._leave([receipt for receipt in held if isinstance(receipt, Receipt)])
-
-    async def _wait_unasked(self) -> None:
+    async def _stop(self) -> None:
         """Until no request stands any more."""
         while (asked := self._asked) is not None and asked.generation == self._connection.generation:
             left_s = asked.until_s + GRACE_S - asyncio.get_running_loop().time()
@@ -258,14 +191,13 @@ class NatsSubscription:
             await self._wait_arrived(left_s)
 
     async def _leave(self, held: Sequence[Receipt]) -> None:
-        """Without a connection the messages come again when their lease has ended."""
         try:
             if self._listening is not None:
                 await self._listening.unsubscribe()
-            if held and self._connection.is_connected:
-                await self._say([(receipt.subject, AGAIN) for receipt in held])
-        except (Error, OSError, BusFailed):
+        except (Error, OSError):
             return
+        if held and self._connection.is_connected:
+            await self._say([(receipt.subject, AGAIN) for receipt in held])
 
 
 def _word(settlement: Settlement) -> bytes:

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import aio_pika
-import msgspec
 from aio_pika.abc import AbstractConnection
 from aiormq.channel import Channel as AmqpChannel
 from aiormq.exceptions import (
@@ -19,7 +18,7 @@ from aiormq.exceptions import (
     ProbableAuthenticationError,
 )
 
-from penstock.base.errors import BusFailed, BusUnavailable
+from penstock.bus.adapter.connection import AdapterConnection, AdapterOptions
 from penstock.bus.address import Address
 
 Answer = TypeVar("Answer")
@@ -37,27 +36,20 @@ REFUSED = (
 )
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The query of the address.
-
-    `message_bytes_max`: must not be over the broker's `max_message_size`. `timeout_ms`: after which a broker counts as out
-    of reach.
-    """
-
-    message_bytes_max: int = 16_000_000
-    timeout_ms: int = 10_000
+class Options(AdapterOptions, frozen=True, kw_only=True):
+    """The query of the address. `message_bytes_max` must not be over the broker's `max_message_size`."""
 
 
-class Connection:
+class Connection(AdapterConnection):
     """One connection, made again when it is needed and lost. `lease_ms`: after which the broker gives up a silent one."""
 
+    options: Options
+
     def __init__(self, address: Address, options: Options, lease_ms: int) -> None:
-        self._address = address
+        super().__init__(address, options)
         self._lease_ms = lease_ms
         self._client: AbstractConnection | None = None
         self._opening = asyncio.Lock()
-        self.options = options
-        self.timeout_s = options.timeout_ms / 1000
 
     def another(self, lease_ms: int) -> "Connection":
         """To the same broker, not yet opened."""
@@ -140,11 +132,17 @@ class Connection:
                 raise
             raise self.failed(error) from error
 
-    def failed(self, error: BaseException) -> BusFailed:
-        """The error as one of ours."""
-        if is_passing(error):
-            return BusUnavailable(f"{self._address} is out of reach: {describe(error)}")
-        return BusFailed(f"{self._address} refused: {describe(error)}")
+    def is_passing(self, error: BaseException) -> bool:
+        if isinstance(error, REFUSED):
+            return False
+        return isinstance(error, AMQPConnectionError | RuntimeError | OSError | asyncio.CancelledError) or (
+            isinstance(error, ChannelClosed) and type(error) is ChannelClosed
+        )
+
+    def describe(self, error: BaseException) -> str:
+        """Some errors have their text elsewhere."""
+        reason = getattr(error, "reason", None)
+        return f"{type(error).__name__}: {reason}" if reason else super().describe(error)
 
 
 def _is_lost(client: AbstractConnection) -> bool:
@@ -156,18 +154,3 @@ def is_cancelled(error: BaseException) -> bool:
     """Whether somebody cancelled us; the client also cancels what waits for a connection that is lost."""
     task = asyncio.current_task()
     return isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling() > 0
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
-    if isinstance(error, REFUSED):
-        return False
-    return isinstance(error, AMQPConnectionError | RuntimeError | OSError | asyncio.CancelledError) or (
-        isinstance(error, ChannelClosed) and type(error) is ChannelClosed
-    )
-
-
-def describe(error: BaseException) -> str:
-    """Some errors have no text of their own."""
-    text: Any = getattr(error, "reason", None) or error
-    return f"{type(error).__name__}: {text}".rstrip(": ")

@@ -1,30 +1,27 @@
 """A consumer of a group's queue."""
 
-import asyncio
-import contextlib
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from aiormq.abc import DeliveredMessage
 from aiormq.channel import Channel as AmqpChannel
 
 from penstock.base.clock import Clock
-from penstock.base.errors import BusFailed
+from penstock.bus.adapter.subscription import AdapterSubscription
 from penstock.bus.bookkeeping import copy_headers
-from penstock.bus.dead_letters import dead_letter
-from penstock.bus.protocol import Channel, DeadLetter, Delivery, Message, Retry, Settlement, Subscribe
+from penstock.bus.protocol import Channel, Delivery, Message, Retry, Settlement, Subscribe
 from penstock.bus.rabbitmq.connection import Connection
 from penstock.bus.rabbitmq.producer import Producer
 from penstock.bus.rabbitmq.queues import Queues, queue_of
 from penstock.bus.rabbitmq.records import Receipt, delivery_of
-from penstock.bus.window import Window
 
 ADJUST = 2
 """How many times too few or too many messages are sent ahead before the broker is told another number."""
 
 
-class RabbitSubscription:
+class RabbitSubscription(AdapterSubscription):
     """See `bus.protocol.Subscription`."""
+
+    _producer: Producer
 
     def __init__(
         self,
@@ -35,24 +32,17 @@ class RabbitSubscription:
         dead_letter_channel: str,
         clock: Clock,
     ) -> None:
+        super().__init__(producer, to, dead_letter_channel, clock)
         self._connection = connection
         self._queues = queues
-        self._producer = producer
-        self._to = to
         self._queue = queue_of(to.channel, to.group)
-        self._dead_letter_channel = dead_letter_channel
-        self._clock = clock
-        self._window = Window(to)
-        self._ahead: deque[Delivery] = deque()
         self._early: list[tuple[Delivery, int]] = []
         self._skipped: list[Receipt] = []
         self._tags: dict[int, None] = {}
-        self._arrived = asyncio.Event()
         self._channel: AmqpChannel | None = None
         self._generation = 0
         self._consumer = ""
         self._prefetch = 0
-        self._closed = False
 
     async def open(self) -> None:
         """Starts to consume."""
@@ -61,8 +51,7 @@ class RabbitSubscription:
     async def _consume(self) -> None:
         """On a new channel. What came on an earlier one is nobody's."""
         self._generation += 1
-        self._window.forget_all()
-        self._ahead.clear()
+        self._forget()
         self._early.clear()
         self._skipped.clear()
         self._tags.clear()
@@ -96,30 +85,13 @@ class RabbitSubscription:
 
     # -- receive
 
-    async def receive(self, max_messages: int, timeout_ms: int) -> Sequence[Delivery]:
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + timeout_ms / 1000
-        found = self._window.take(self._ahead, max_messages)
-        while not found and not self._closed:
-            left_s = max(0.0, end_s - loop.time())
-            if self._window.room():
-                await self._fetch(left_s)
-            else:
-                await self._window.wait_room(left_s * 1000)
-            found = self._window.take(self._ahead, max_messages)
-            if not left_s:
-                break
-        return found
-
-    async def _fetch(self, timeout_s: float) -> None:
-        """Waits until something came, and sees to it that something can."""
+    async def _fetch(self, max_messages: int, timeout_s: float) -> None:
+        """Sees to it that something can come, and waits for it."""
         self._arrived.clear()
         channel = await self._working()
         await self._adjust(channel)
         if not self._ahead:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout_s):
-                    await self._arrived.wait()
+            await self._wait_arrived(timeout_s)
         await self._settle_unseen()
 
     async def _working(self) -> AmqpChannel:
@@ -165,28 +137,20 @@ class RabbitSubscription:
         if self._channel is None or self._channel.is_closed:
             self._window.forget_all()  # with the channel the broker has taken back what came on it
             return
-        mine = {each.delivery.receipt: each for each in settlements if self._window.holds(each.delivery.receipt)}
-        await self._bury([each for each in mine.values() if isinstance(each, DeadLetter)])
-        retries = [each for each in mine.values() if isinstance(each, Retry)]
-        await self._producer.put([await self._again(each) for each in retries])
-        await self._acknowledge(list(mine))
-        for receipt in mine:
-            self._window.release(receipt)
+        await super().settle(settlements)
 
-    async def _again(self, retry: Retry) -> tuple[str, Message]:
+    async def _settle(self, mine: Mapping[Receipt, Settlement]) -> None:
+        await self._bury(mine.values())
+        await self._producer.put([await self._wait_copy(each) for each in mine.values() if isinstance(each, Retry)])
+        await self._acknowledge(list(mine))
+
+    async def _wait_copy(self, retry: Retry) -> tuple[str, Message]:
         """Queue and copy."""
         delivery, delay_ms = retry.delivery, retry.delay_ms
         due_ms = self._clock.now_ms() + delay_ms if delay_ms > 0 else 0
         copy = _copy(delivery, copy_headers(delivery, attempt=delivery.attempt + 1, not_before_ms=due_ms))
         queue = await self._queues.wait_place(self._queue, delay_ms) if delay_ms > 0 else self._queue
         return queue, copy
-
-    async def _bury(self, settlements: Sequence[DeadLetter]) -> None:
-        now_ms, place = self._clock.now_ms(), self._dead_letter_channel
-        letters = [dead_letter(each.delivery, self._to, place, each.reason, now_ms) for each in settlements]
-        refused = [answer for answer in await self._producer.publish(letters) if answer is not None]
-        if refused:
-            raise BusFailed(f"a dead letter cannot be kept: {refused[0]}")
 
     async def _acknowledge(self, receipts: Sequence[Receipt]) -> None:
         """As far as possible with one word for all up to one. The question after it is answered when the broker has
@@ -218,25 +182,27 @@ class RabbitSubscription:
         single = [(tag, False) for tag in sorted(tags) if tag > upto]
         return [(upto, True), *single] if upto else single
 
-    # -- pause, resume, close
+    # -- close
 
-    def pause(self) -> None:
-        self._window.pause()
-
-    def resume(self) -> None:
-        self._window.resume()
-
-    async def close(self) -> None:
-        """The broker gives to others what was not settled when the connection ends."""
-        if self._closed:
-            return
-        self._closed = True
+    async def _stop(self) -> None:
         self._generation += 1
-        self._window.forget_all()
-        self._ahead.clear()
-        self._window.resume()
-        self._arrived.set()
-        await self._connection.close()
+
+    async def _leave(self, held: Sequence[Receipt]) -> None:
+        """The broker gives to others what was not settled when the connection ends."""
+        channel = self._channel
+        try:
+            if channel is not None and not channel.is_closed:
+                await self._connection.ask(lambda: self._end(channel))
+        finally:
+            await self._connection.close()
+
+    async def _end(self, channel: AmqpChannel) -> None:
+        """Of many acknowledgements to a slow queue the broker's side of the channel keeps some back, and forgets them when it
+        ends. The queue takes the end of the consumer after all that it was sent before; by the second answer after it the
+        rest has been sent, too."""
+        await channel.basic_cancel(self._consumer)
+        for _ in range(2):
+            await channel.basic_qos(prefetch_count=self._prefetch)
 
 
 def _copy(delivery: Delivery, headers: dict[str, str]) -> Message:

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Sequence
 from typing import Any, TypeVar
 
-import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
@@ -19,7 +18,8 @@ from redis.exceptions import (
     TimeoutError,
 )
 
-from penstock.base.errors import BusFailed, BusUnavailable
+from penstock.base.errors import BusFailed
+from penstock.bus.adapter.connection import AdapterConnection, AdapterOptions
 from penstock.bus.address import Address
 
 Answer = TypeVar("Answer")
@@ -40,29 +40,20 @@ PASSING = (
 """Answers that end when somebody makes room, a failover ends, or the stream is made again."""
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """The query of the address.
-
-    `message_bytes_max`: must not be over the server's `proto-max-bulk-len`. `timeout_ms`: after which the server counts as
-    out of reach.
-    """
-
-    message_bytes_max: int = 16_000_000
-    timeout_ms: int = 10_000
+class Options(AdapterOptions, frozen=True, kw_only=True):
+    """The query of the address. `message_bytes_max` must not be over the server's `proto-max-bulk-len`."""
 
 
-class Connection:
+class Connection(AdapterConnection):
     """A pool of connections, and `ask`."""
 
     def __init__(self, address: Address, options: Options) -> None:
-        self._address = address
-        self.options = options
-        self.timeout_s = options.timeout_ms / 1000
+        super().__init__(address, options)
         self._client: Redis | None = None
 
     async def open(self) -> None:
         """Connects. Raises BusUnavailable or BusFailed."""
-        host, _, port = self._address.hosts[0].rpartition(":")
+        host, _, port = self._address.only_host().rpartition(":")
         if self._address.path and not self._address.path.isdigit():
             raise BusFailed(f"{self._address} must end with the number of a database, or without a path")
         client = Redis(
@@ -106,7 +97,7 @@ class Connection:
         Raises BusUnavailable, also where an answer says that trying again may help."""
         answers = await self._ask(pipeline.execute(raise_on_error=False), self.timeout_s + wait_ms / 1000)
         for answer in answers:
-            if isinstance(answer, RedisError) and is_passing(answer):
+            if isinstance(answer, RedisError) and self.is_passing(answer):
                 raise self.failed(answer) from answer
         return answers
 
@@ -131,30 +122,17 @@ class Connection:
         except (RedisError, OSError) as error:
             raise self.failed(error) from error
 
-    def failed(self, error: BaseException) -> BusFailed:
-        """The error as one of ours."""
-        if is_passing(error):
-            return BusUnavailable(f"{self._address} is out of reach: {describe(error)}")
-        return BusFailed(f"{self._address} refused: {describe(error)}")
+    def is_passing(self, error: BaseException) -> bool:
+        if isinstance(error, AuthenticationError | AuthorizationError):
+            return False
+        if isinstance(error, ResponseError):
+            # An error inside a script comes with the script's place before it.
+            return any(word in PASSING for word in str(error).split()[:1]) or any(
+                f"{word} " in str(error) for word in PASSING
+            )
+        return isinstance(error, ConnectionError | TimeoutError | BusyLoadingError | OSError)
 
 
 def evaluate(pipeline: Pipeline, script: str, keys: Sequence[str], *arguments: str | int | bytes) -> None:
     """Adds a script. By its text, not its hash: a server that was restarted has forgotten hashes."""
     pipeline.execute_command("EVAL", script, len(keys), *keys, *arguments)
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
-    if isinstance(error, AuthenticationError | AuthorizationError):
-        return False
-    if isinstance(error, ResponseError):
-        # An error inside a script comes with the script's place before it.
-        return any(word in PASSING for word in str(error).split()[:1]) or any(
-            f"{word} " in str(error) for word in PASSING
-        )
-    return isinstance(error, ConnectionError | TimeoutError | BusyLoadingError | OSError)
-
-
-def describe(error: BaseException) -> str:
-    """Some errors have no text of their own."""
-    return f"{type(error).__name__}: {error}".rstrip(": ")

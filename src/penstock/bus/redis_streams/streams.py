@@ -7,8 +7,9 @@ until which consumers live. `<channel>.made` marks a stream that was made here: 
 it; from streams of others nothing is.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+from penstock.base.clock import Clock
 from penstock.bus.protocol import DEFAULT_GROUP, Channel, Lag
 from penstock.bus.redis_streams.connection import Connection, evaluate
 from penstock.bus.redis_streams.records import delivery_of
@@ -43,8 +44,9 @@ def made_mark(channel: str) -> str:
 class Streams:
     """Makes streams and looks at them."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, clock: Clock) -> None:
         self._connection = connection
+        self._clock = clock
         self._known: set[tuple[str, str | None]] = set()
 
     async def declare(self, channels: Sequence[Channel]) -> None:
@@ -60,13 +62,13 @@ class Streams:
         await self._connection.ask(pipeline)
         self._known.update(*map(_names, missing))
 
-    async def lag(self, channel: str, group: str, now_ms: Callable[[], int]) -> Lag:
+    async def lag(self, channel: str, group: str) -> Lag:
         """What is pending, not read, or not due. The age is that of the first message of each place."""
         keys = [channel, retry_stream(channel, group), delayed_set(channel), later_set(channel, group)]
         waiting, entries = await self._connection.run(LAG, keys, group)
         stamps_ms = [delivery_of((number, fields), channel, channel)[0].published_at_ms for number, fields in entries]
         oldest_ms = min((stamp for stamp in stamps_ms if stamp is not None), default=None)
-        return Lag(waiting, None if oldest_ms is None else max(0, now_ms() - oldest_ms))
+        return Lag(waiting, None if oldest_ms is None else max(0, self._clock.now_ms() - oldest_ms))
 
 
 def _names(channel: Channel) -> set[tuple[str, str | None]]:

@@ -1,20 +1,17 @@
 """A consumer of a stream, of its delayed messages, and of what its group retries."""
 
 import asyncio
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from penstock.base.clock import Clock
-from penstock.base.errors import BusFailed
 from penstock.base.ids import UuidSource
-from penstock.bus.bookkeeping import copy_headers
-from penstock.bus.dead_letters import dead_letter
-from penstock.bus.protocol import DeadLetter, Delivery, Done, Message, Retry, Settlement, Subscribe
+from penstock.bus.adapter.producer import AdapterProducer
+from penstock.bus.adapter.subscription import AdapterSubscription
+from penstock.bus.protocol import DeadLetter, Done, Message, Retry, Settlement, Subscribe
 from penstock.bus.redis_streams.connection import Connection, evaluate
 from penstock.bus.redis_streams.records import Entry, Receipt, delivery_of, entry_fields
 from penstock.bus.redis_streams.scripts import DECLARE, DUE, LEAVE, MOVE, RESCUE, TRIM
 from penstock.bus.redis_streams.streams import consumers_set, delayed_set, later_set, made_mark, retry_stream
-from penstock.bus.window import Window
 
 CONSUMER = "penstock-"
 """How the names of our consumers begin; others look after their own."""
@@ -25,51 +22,38 @@ TAKE_MAX = 1_000
 """Entries per round that become due, or are taken over."""
 
 
-class RedisSubscription:
+class RedisSubscription(AdapterSubscription):
     """See `bus.protocol.Subscription`."""
 
-    def __init__(self, connection: Connection, to: Subscribe, dead_letter_channel: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        producer: AdapterProducer,
+        to: Subscribe,
+        dead_letter_channel: str,
+        clock: Clock,
+    ) -> None:
+        super().__init__(producer, to, dead_letter_channel, clock)
         self._connection = connection
-        self._to = to
-        self._dead_letter_channel = dead_letter_channel
-        self._clock = clock
         self._ids = UuidSource(clock)
         self._consumer = f"{CONSUMER}{self._ids.new()}"
         self._streams = [to.channel, retry_stream(to.channel, to.group)]
         self._later = later_set(to.channel, to.group)
         self._consumers = consumers_set(to.channel, to.group)
-        self._window = Window(to)
-        self._ahead: deque[Delivery] = deque()
         self._skipped: list[Receipt] = []
         self._next_due_ms = ROUND_MS
         self._rescue_at_s = 0.0
         self._lost_answer = False
-        self._beating: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Says that there is a consumer."""
         await self._beat()
-        self._beating = asyncio.create_task(self._keep_beating())
+        self._repeat(lambda: self._to.lease_ms / 3000, self._beat_and_trim)
 
     # -- receive
 
-    async def receive(self, max_messages: int, timeout_ms: int) -> Sequence[Delivery]:
-        loop = asyncio.get_running_loop()
-        end_s = loop.time() + timeout_ms / 1000
-        found = self._window.take(self._ahead, max_messages)
-        while not found and self._beating is not None:
-            left_ms = max(0, int((end_s - loop.time()) * 1000))
-            if self._window.room():
-                await self._fetch(left_ms)
-            else:
-                await self._window.wait_room(left_ms)
-            found = self._window.take(self._ahead, max_messages)
-            if not left_ms:
-                break
-        return found
-
-    async def _fetch(self, timeout_ms: int) -> None:
-        """Puts what is there into `_ahead`. Entries whose answer got lost on the way are read again."""
+    async def _fetch(self, max_messages: int, timeout_s: float) -> None:
+        """Entries whose answer got lost on the way are read again."""
         loop = asyncio.get_running_loop()
         lost_answer, self._lost_answer = self._lost_answer, True
         if lost_answer or loop.time() >= self._rescue_at_s:
@@ -78,7 +62,7 @@ class RedisSubscription:
         if lost_answer:
             await self._read("0", 0)
         if not self._ahead:
-            await self._read(">", min(timeout_ms, self._next_due_ms, ROUND_MS))
+            await self._read(">", min(int(timeout_s * 1000), self._next_due_ms, ROUND_MS))
         self._lost_answer = False
         await self._settle_skipped()
 
@@ -129,10 +113,8 @@ class RedisSubscription:
 
     # -- settle
 
-    async def settle(self, settlements: Sequence[Settlement]) -> None:
-        mine = {each.delivery.receipt: each for each in settlements if self._window.holds(each.delivery.receipt)}
-        if not mine:
-            return
+    async def _settle(self, mine: Mapping[Receipt, Settlement]) -> None:
+        """In one go: a copy is made and its original settled by one script."""
         pipeline = self._connection.pipeline()
         for stream in self._streams:
             done = [each.entry for each, how in mine.items() if each.stream == stream and isinstance(how, Done)]
@@ -145,29 +127,18 @@ class RedisSubscription:
                 arguments = (self._to.group, self._consumer, receipt.entry, delay_ms, self._ids.new())
                 evaluate(pipeline, MOVE, keys, *arguments, *entry_fields(copy, {}))
         await self._connection.ask(pipeline)
-        for receipt in mine:
-            self._window.release(receipt)
 
     def _copy(self, settlement: Retry | DeadLetter) -> tuple[Message, str, int]:
         """The copy, the stream that it goes to, and after how many ms."""
-        delivery = settlement.delivery
         if isinstance(settlement, DeadLetter):
-            place = self._dead_letter_channel
-            return dead_letter(delivery, self._to, place, settlement.reason, self._clock.now_ms()), place, 0
-        headers = copy_headers(delivery, attempt=delivery.attempt + 1)
-        copy = Message(channel=self._to.channel, body=delivery.body, key=delivery.key, headers=headers)
-        return copy, self._streams[1], settlement.delay_ms
+            return self._letter(settlement), self._dead_letter_channel, 0
+        return self._again(settlement), self._streams[1], settlement.delay_ms
 
     # -- sign of life
 
-    async def _keep_beating(self) -> None:
-        while True:
-            await asyncio.sleep(self._to.lease_ms / 3000)
-            try:
-                await self._beat()
-                await self._trim()
-            except BusFailed:
-                continue  # after the lease others take over, and `receive` says what is wrong
+    async def _beat_and_trim(self) -> None:
+        await self._beat()
+        await self._trim()
 
     async def _beat(self) -> None:
         await self._connection.run(DUE, [self._consumers], self._consumer, self._to.lease_ms, 0)
@@ -178,24 +149,7 @@ class RedisSubscription:
         (made,) = await self._connection.ask(pipeline)
         await self._connection.run(TRIM, self._streams if made else self._streams[1:])
 
-    # -- pause, resume, close
+    # -- close
 
-    def pause(self) -> None:
-        self._window.pause()
-
-    def resume(self) -> None:
-        self._window.resume()
-
-    async def close(self) -> None:
-        if self._beating is None:
-            return
-        beating, self._beating = self._beating, None
-        beating.cancel()
-        await asyncio.wait((beating,))
-        self._window.forget_all()
-        self._window.resume()
-        self._ahead.clear()
-        try:
-            await self._connection.run(LEAVE, [self._consumers, *self._streams], self._to.group, self._consumer)
-        except BusFailed:
-            return  # others take over when the lease has ended
+    async def _leave(self, held: Sequence[Receipt]) -> None:
+        await self._connection.run(LEAVE, [self._consumers, *self._streams], self._to.group, self._consumer)

@@ -1,7 +1,7 @@
-"""How the parts of the adapter reach SQS, and what its errors mean."""
+"""How the adapters reach AWS, and what its errors mean."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -16,51 +16,74 @@ from botocore.exceptions import (
 )
 
 from penstock.base.errors import BusFailed, BusUnavailable
+from penstock.bus.adapter.connection import AdapterConnection, AdapterOptions
 from penstock.bus.address import Address
 
 REQUESTS_MAX = 16
 """At the same time."""
 ENTRIES_MAX = 10
-"""Per request, by SQS."""
+"""Per request, by SQS and SNS."""
 HIDDEN_S_MAX = 43_200
 """SQS hides a message that was received for twelve hours at most."""
 OK = 200
 SERVER_ERROR = 500
-PASSING = ("Throttling", "ThrottlingException", "RequestThrottled", "OverLimit", "TooManyRequestsException")
+PASSING = (
+    "Throttling",
+    "ThrottlingException",
+    "Throttled",
+    "ThrottledException",
+    "RequestThrottled",
+    "OverLimit",
+    "TooManyRequestsException",
+)
+MISSING = ("QueueDoesNotExist", "NonExistentQueue", "NotFound", "NotFoundException")
 
-MISSING = ("QueueDoesNotExist", "NonExistentQueue")
+
+class Service(msgspec.Struct, frozen=True, kw_only=True):
+    """How one of AWS' services calls what is alike: where a batch goes, its entries, and a question to begin with."""
+
+    destination: str
+    entries: str
+    probe: str
+    probe_parameters: Mapping[str, int] = {}
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True):
+SERVICES = {
+    "sqs": Service(destination="QueueUrl", entries="Entries", probe="list_queues", probe_parameters={"MaxResults": 1}),
+    "sns": Service(destination="TopicArn", entries="PublishBatchRequestEntries", probe="list_topics"),
+}
+
+
+class Options(AdapterOptions, frozen=True, kw_only=True):
     """The query of the address.
 
-    `region`: of AWS; left out: as AWS' own configuration says. `message_bytes_max`: SQS takes 262,144 bytes with headers,
-    and bodies that are no text grow by a third. `timeout_ms`: after which SQS counts as out of reach. `wait_s`: how long one
+    `region`: of AWS; left out: as AWS' own configuration says. `message_bytes_max`: AWS takes 262,144 bytes with headers,
+    and bodies that are no text grow by a third. `timeout_ms`: after which AWS counts as out of reach. `wait_s`: how long one
     request for messages waits (0 to 20); longer costs less, and closing waits for it or leaves its messages to the lease.
     """
 
     region: str | None = None
     message_bytes_max: int = 180_000
-    timeout_ms: int = 10_000
     wait_s: int = 10
 
 
-class Connection:
-    """A client, and `ask`."""
+class Connection(AdapterConnection):
+    """A client of the service that the address begins with (`sqs+https:`), and `ask`."""
+
+    options: Options
 
     def __init__(self, address: Address, options: Options) -> None:
-        self._address = address
-        self.options = options
-        self.timeout_s = options.timeout_ms / 1000
+        super().__init__(address, options)
+        self._name, _, self._scheme = address.scheme.partition("+")
+        self._service = SERVICES[self._name]
         self.generation = 0
-        """Changes when a queue was missing: what is known of queues may be wrong."""
+        """Changes when a queue or topic was missing: what is known of them may be wrong."""
         self._stack = AsyncExitStack()
         self._client: Any = None
         self._requests = asyncio.Semaphore(REQUESTS_MAX)
 
     async def open(self) -> None:
         """Connects. Raises BusUnavailable or BusFailed."""
-        scheme = self._address.scheme.removeprefix("sqs+")
         config = AioConfig(
             connect_timeout=self.timeout_s,
             read_timeout=self.timeout_s + self.options.wait_s,
@@ -70,15 +93,15 @@ class Connection:
         try:
             self._client = await self._stack.enter_async_context(
                 get_session().create_client(
-                    "sqs",
-                    endpoint_url=f"{scheme}://{self._address.hosts[0]}",
+                    self._name,
+                    endpoint_url=f"{self._scheme}://{self._address.only_host()}",
                     region_name=self.options.region,
                     aws_access_key_id=self._address.user,
                     aws_secret_access_key=self._address.password,
                     config=config,
                 )
             )
-            await self.ask("list_queues", MaxResults=1)
+            await self.ask(self._service.probe, **self._service.probe_parameters)
         except BotoCoreError as error:
             raise self.failed(error) from error
         except BusFailed:
@@ -91,7 +114,7 @@ class Connection:
         await self._stack.aclose()
 
     async def ask(self, operation: str, wait_s: int = 0, **parameters: Any) -> Any:
-        """What SQS answers. `wait_s`: how long it may wait by itself. Raises BusUnavailable or BusFailed."""
+        """What AWS answers. `wait_s`: how long it may wait by itself. Raises BusUnavailable or BusFailed."""
         if self._client is None:
             raise BusFailed("the bus is not open")
         call: Callable[..., Awaitable[Any]] = getattr(self._client, operation)
@@ -103,18 +126,18 @@ class Connection:
                 self.generation += 1
             raise self.failed(error) from error
 
-    async def ask_in_parts(self, operation: str, queue: str, entries: Sequence[dict[str, Any]]) -> list[str | None]:
-        """A batch operation over any number of entries, several requests at a time. Returns why not, per entry.
+    async def ask_in_parts(self, operation: str, place: str, entries: Sequence[dict[str, Any]]) -> list[str | None]:
+        """A batch operation on a queue or topic: any number of entries, several requests at a time. Returns why not, per entry.
 
         Raises BusUnavailable when a part did not get through."""
         parts = [entries[at : at + ENTRIES_MAX] for at in range(0, len(entries), ENTRIES_MAX)]
-        return await self.ask_parts(operation, queue, parts)
+        return await self.ask_parts(operation, place, parts)
 
     async def ask_parts(
-        self, operation: str, queue: str, parts: Sequence[Sequence[dict[str, Any]]]
+        self, operation: str, place: str, parts: Sequence[Sequence[dict[str, Any]]]
     ) -> list[str | None]:
         """The same with parts that are cut already."""
-        tasks = [asyncio.ensure_future(self._ask_part(operation, queue, part)) for part in parts]
+        tasks = [asyncio.ensure_future(self._ask_part(operation, place, part)) for part in parts]
         try:
             found = await asyncio.gather(*tasks)
         finally:
@@ -122,45 +145,36 @@ class Connection:
                 task.cancel()
         return [answer for part in found for answer in part]
 
-    async def _ask_part(self, operation: str, queue: str, entries: Sequence[dict[str, Any]]) -> list[str | None]:
+    async def _ask_part(self, operation: str, place: str, entries: Sequence[dict[str, Any]]) -> list[str | None]:
         numbered = [{**entry, "Id": str(at)} for at, entry in enumerate(entries)]
         async with self._requests:
-            answer = await self.ask(operation, QueueUrl=queue, Entries=numbered)
+            parameters = {self._service.destination: place, self._service.entries: numbered}
+            answer = await self.ask(operation, 0, **parameters)
         answers: list[str | None] = [None] * len(entries)
-        for failure in answer.get("Failed", ()):
+        failures = answer.get("Failed", ())
+        if len(answer.get("Successful", ())) + len(failures) < len(entries):
+            raise BusUnavailable(f"{self._address} is out of reach: it says nothing of a part of a batch")
+        for failure in failures:
             if not failure.get("SenderFault", True):
                 raise BusUnavailable(f"{self._address} is out of reach: {_failure(failure)}")
             answers[int(failure["Id"])] = _failure(failure)
         return answers
 
-    def failed(self, error: BaseException) -> BusFailed:
-        """The error as one of ours."""
-        if is_passing(error):
-            return BusUnavailable(f"{self._address} is out of reach: {describe(error)}")
-        return BusFailed(f"{self._address} refused: {describe(error)}")
-
-
-def is_passing(error: BaseException) -> bool:
-    """Whether trying again may help."""
-    if isinstance(error, ClientError):
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", OK)
-        return status >= SERVER_ERROR or error_code(error) in PASSING or is_missing(error)
-    return isinstance(error, ConnectionError | HTTPClientError | OSError)
+    def is_passing(self, error: BaseException) -> bool:
+        if isinstance(error, ClientError):
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", OK)
+            return status >= SERVER_ERROR or error_code(error) in PASSING or is_missing(error)
+        return isinstance(error, ConnectionError | HTTPClientError | OSError)
 
 
 def is_missing(error: BaseException | None) -> bool:
-    """Whether there is no such queue: it is made again when the same is asked again."""
+    """Whether there is no such queue or topic: it is made again when the same is asked again."""
     return isinstance(error, ClientError) and error_code(error) in MISSING
 
 
 def error_code(error: ClientError) -> str:
     """AWS' name of it, without the service before it."""
     return str(error.response.get("Error", {}).get("Code", "")).rpartition(".")[2]
-
-
-def describe(error: BaseException) -> str:
-    """Some errors have no text of their own."""
-    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _failure(failure: dict[str, Any]) -> str:

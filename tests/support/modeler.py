@@ -6,13 +6,17 @@ from xml.sax.saxutils import escape, quoteattr
 
 def applied(template: dict[str, Any], fields: dict[str, str], *, id: str = "call") -> str:
     """A service task. `fields`: values by the label of the field; the others keep the template's."""
-    (scope,) = template["scopes"]
-    known = {field.get("label") for field in scope["properties"]}
+    own, scopes = template["properties"], template.get("scopes", [])
+    of_connector = [field for scope in scopes for field in scope["properties"]]
+    known = {field.get("label") for field in (*own, *of_connector)}
     assert set(fields) <= known, f"{set(fields) - known} of {known}"
     attributes, inside, parameters = "", "", ""
-    for field in template["properties"]:
-        attributes += f" {field['binding']['name']}={quoteattr(str(field['value']).lower())}"
-    for field in scope["properties"]:
+    for field in own:
+        given = fields.get(field.get("label", ""), field.get("value", ""))
+        attributes += (
+            f" {field['binding']['name']}={quoteattr(given if isinstance(given, str) else str(given).lower())}"
+        )
+    for field in of_connector:
         value = escape(str(fields.get(field.get("label", ""), field.get("value", ""))))
         binding = field["binding"]
         if field.get("constraints", {}).get("notEmpty"):
@@ -25,8 +29,11 @@ def applied(template: dict[str, Any], fields: dict[str, str], *, id: str = "call
             language = binding.get("scriptFormat")
             content = f'<camunda:script scriptFormat="{language}">{value}</camunda:script>' if language else value
             parameters += f'<camunda:inputParameter name="{binding["name"]}">{content}</camunda:inputParameter>'
+    connector = (
+        f"<camunda:connector><camunda:inputOutput>{parameters}</camunda:inputOutput>{inside}</camunda:connector>"
+    )
     return (
         f'<serviceTask id="{id}" camunda:modelerTemplate="{template["id"]}" '
-        f'camunda:modelerTemplateVersion="{template["version"]}"{attributes}><extensionElements><camunda:connector>'
-        f"<camunda:inputOutput>{parameters}</camunda:inputOutput>{inside}</camunda:connector></extensionElements></serviceTask>"
+        f'camunda:modelerTemplateVersion="{template["version"]}"{attributes}>'
+        f"{f'<extensionElements>{connector}</extensionElements>' if scopes else ''}</serviceTask>"
     )

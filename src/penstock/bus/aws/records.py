@@ -1,7 +1,7 @@
-"""Messages as SQS's, and back.
+"""Messages as entries of SQS and SNS, and back.
 
-SQS takes text only, and ten attributes: all headers, the key and the content type are one attribute, `penstock-headers`, a
-JSON object. A body that is no text that SQS takes goes in base64, which that object says.
+AWS takes text only, and ten attributes: all headers, the key and the content type are one attribute, `penstock-headers`, a
+JSON object. A body that is no text that AWS takes goes in base64, which that object says.
 """
 
 import base64
@@ -29,26 +29,40 @@ class Receipt(NamedTuple):
     handle: str
 
 
-def entry_of(message: Message, now_ms: int) -> dict[str, Any]:
-    """The entry of a batch; headers of the message win over its content type."""
+def queue_entry(message: Message, now_ms: int) -> dict[str, Any]:
+    """The entry of a batch to a queue."""
+    delay_s = -(-max(0, message.delay_ms) // 1000)
+    text, attributes = _content(message, now_ms if delay_s > DELAY_S_MAX else None)
+    entry = {"MessageBody": text, "MessageAttributes": attributes}
+    return {**entry, "DelaySeconds": min(delay_s, DELAY_S_MAX)} if delay_s else entry
+
+
+def topic_entry(message: Message, now_ms: int) -> dict[str, Any]:
+    """The entry of a batch to a topic. SNS has no delay: who receives the message hides it until it is due."""
+    text, attributes = _content(message, now_ms if message.delay_ms > 0 else None)
+    return {"Message": text, "MessageAttributes": attributes}
+
+
+def _content(message: Message, delayed_from_ms: int | None) -> tuple[str, dict[str, Any]]:
+    """Text and attributes; headers of the message win over its content type.
+
+    `delayed_from_ms`: from when on its delay counts, if the message itself must say when it is due."""
     headers = {CONTENT_TYPE: message.content_type, **message.headers}
     if message.key is not None:
         headers[KEY] = message.key
     text = _as_text(message.body)
     if text is None:
         text, headers[ENCODING] = base64.b64encode(message.body).decode() or "=", BASE64
-    delay_s = -(-max(0, message.delay_ms) // 1000)
-    if delay_s > DELAY_S_MAX:
-        headers[NOT_BEFORE_MS] = str(now_ms + message.delay_ms)
+    if delayed_from_ms is not None:
+        headers[NOT_BEFORE_MS] = str(delayed_from_ms + message.delay_ms)
     attribute = {"DataType": "String", "StringValue": msgspec.json.encode(headers).decode()}
-    entry = {"MessageBody": text, "MessageAttributes": {HEADERS: attribute}}
-    return {**entry, "DelaySeconds": min(delay_s, DELAY_S_MAX)} if delay_s else entry
+    return text, {HEADERS: attribute}
 
 
 def entry_bytes(entry: Mapping[str, Any]) -> int:
-    """What SQS counts of an entry."""
-    attribute = entry["MessageAttributes"][HEADERS]
-    return sum(len(str(text).encode()) for text in (entry["MessageBody"], HEADERS, *attribute.values()))
+    """What AWS counts of an entry."""
+    text = entry["MessageBody"] if "MessageBody" in entry else entry["Message"]
+    return sum(len(str(part).encode()) for part in (text, HEADERS, *entry["MessageAttributes"][HEADERS].values()))
 
 
 def delivery_of(found: Mapping[str, Any], channel: str, queue: str) -> tuple[Delivery, Notes]:
@@ -88,7 +102,7 @@ def _headers(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _as_text(body: bytes) -> str | None:
-    """None for what SQS would refuse: nothing, no UTF-8, control characters."""
+    """None for what AWS would refuse: nothing, no UTF-8, control characters."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

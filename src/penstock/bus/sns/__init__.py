@@ -1,0 +1,1 @@
+"""The bus on SNS, whose groups are queues of SQS."""
