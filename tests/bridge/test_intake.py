@@ -229,6 +229,24 @@ async def test_a_late_message_is_refused_and_kept(site: Site) -> None:
     assert f"too late: the process instance {instance}" in letter.reason
 
 
+async def test_a_message_is_late_by_its_correlation_keys_too(site: Site) -> None:
+    keys = 'correlation_keys = { order = "data.orderId", part = "data.part" }'
+    await site.start(PAYMENTS.replace('business_key = "data.orderId"', keys), PAYMENT)
+    first = await site.start_instance("payment", order="A", part=1)
+    await site.publish(plain("payments", {"orderId": "A", "part": 1}))
+    await site.ended(first)
+    second = await site.start_instance("payment", order="A", part=2)
+    await site.publish(plain("payments", {"orderId": "A", "part": 1}), plain("payments", {"orderId": "A", "part": 3}))
+    (letter,) = await site.dead("payments.dead")
+    assert f"too late: the process instance {first} with the same order, part has ended" in letter.reason
+
+    async def kept() -> bool:
+        return await site.bridges.early.waiting() == 1
+
+    await until(kept, "the message for part 3 is early")
+    assert await site.node.instance(second) is not None
+
+
 async def test_a_change_of_the_file_is_followed(site: Site) -> None:
     await site.start("", USER)
     site.write(ORDERS)

@@ -6,8 +6,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
@@ -23,16 +22,8 @@ from penstock.bus.protocol import Message
 from penstock.bus.registry import make_bus
 from penstock.store.memory.store import MemoryStore
 from penstock.testing.bus_control import BrokerControl
-from support.brokers.kafka import kafka
-from support.brokers.local import enter
 
 MESSAGES = 300
-
-
-@pytest.fixture(scope="session")
-def kafka_broker() -> Iterator[BrokerControl]:
-    with ExitStack() as stack:
-        yield enter(stack, "Kafka", kafka())
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """What goes wrong around a message: copies, defects, pauses, a configuration that changes under what is under way."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from test_intake import ORDERS, PAYMENTS
 from test_letters import PATH, ask
 from test_requests import CHARGES, EVENTS, HASTY, reply
 
-from penstock.bridge import early
+from penstock.base.errors import BusUnavailable
+from penstock.bridge import early, outbox
 from penstock.bridge.consuming import Chunk, Consumed, Consumer
 from penstock.bus.protocol import Delivery, Message, Subscribe, Subscription
 from penstock.engine.commands import StartInstance
@@ -33,6 +35,13 @@ async def early_rows(site: Site, number: int) -> list[Row]:
         return rows if len(rows) == number else []
 
     return await until(enough, f"{number} early messages")
+
+
+async def no_early_rows(site: Site) -> None:
+    async def none() -> bool:
+        return not await site.bridges.early.waiting()
+
+    await until(none, "no early messages")
 
 
 # ---------------------------------------------------------------------------------------------- copies
@@ -247,3 +256,47 @@ async def test_a_dead_letter_of_a_stranger_breaks_nothing(site: Site) -> None:
     await site.publish(Message(channel="orders.dead", body=msgspec.json.encode(1), headers=headers))
     status, found = await ask(site, "GET", f"{PATH}?channel=orders")
     assert (status, found["count"]) == (200, 1)
+
+
+async def test_a_broker_that_cannot_take_much_at_once_gets_it_in_parts(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "PAUSE_FIRST_S", 0.01)
+    await site.start(EVENTS, SHIPPED)
+    bus = site.bridges.links["events"].bus
+    publish, sizes = bus.publish, []
+
+    async def slow(messages: Sequence[Message]) -> Sequence[str | None]:
+        sizes.append(len(messages))
+        if len(messages) > 4:
+            raise BusUnavailable("it takes too long")
+        return await publish(messages)
+
+    monkeypatch.setattr(bus, "publish", slow)
+    instances = await asyncio.gather(*(site.start_instance("shipping", f"K{number}", weight=1) for number in range(30)))
+    for instance in instances:
+        await site.ended(instance)
+    assert max(sizes) > 4
+    assert len(await site.received("parcels", 90)) == 90
+
+
+async def test_a_copy_that_waits_is_gone_when_another_one_has_had_the_effect(site: Site) -> None:
+    await site.start(PAYMENTS, PAYMENT)
+    await site.event("payments", "P", {"orderId": "A", "sum": 5}, id="one")
+    await early_rows(site, 1)
+    await site.bridges.early.close()
+    instance = await site.start_instance("payment", "A")
+    await site.event("payments", "P", {"orderId": "A", "sum": 5}, id="one")
+    await site.ended(instance)
+    await no_early_rows(site)
+
+
+async def test_a_copy_that_is_over_is_no_dead_letter_when_another_one_had_the_effect(site: Site) -> None:
+    await site.start(PAYMENTS + 'early = "PT1S"\n', PAYMENT)
+    await site.event("payments", "P", {"orderId": "A", "sum": 5}, id="one")
+    (row,) = await early_rows(site, 1)
+    await site.ended(await site.start_instance("payment", "A"))
+    await commit(site, RowChange(early.TABLE, Change.INSERT, row))
+    await no_early_rows(site)
+    assert not await site.node.store.count(Query("outbox"))
+    assert not site.bridges.links["events"].publisher.published

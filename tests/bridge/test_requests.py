@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 from bridge_models import CHARGE, SHIPPED
 from site_of_tests import Site, until
+from test_intake import ORDERS
 
 from penstock.bus.cloudevents import CloudEvent
-from penstock.engine.commands import SetExternalTaskRetries, SetSuspension
+from penstock.engine.commands import FailExternalTask, SetExternalTaskRetries, SetSuspension
 from penstock.store.protocol import Fetch, TopicFetch
 from penstock.store.query import Query, eq
 
@@ -123,6 +124,46 @@ async def test_without_an_answer_the_task_fails_and_is_requested_again(site: Sit
 
     (incident,) = await until(stopped)
     assert incident["message"].startswith("No answer to the request") and incident["message"].endswith("within 600 ms")
+
+
+async def test_a_failure_that_crosses_the_end_of_its_time_does_not_harm_the_next_attempt(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await site.start(HASTY.replace("retries = 2", "retries = 5"), CHARGE)
+    instance = await site.start_instance("charge")
+    (first,) = await site.received("charge.requests", 1)
+    take_in = site.node.take_in
+
+    async def hesitant(command: Any, **more: Any) -> Any:
+        if isinstance(command, FailExternalTask) and command.error_message == "slow":
+            await site.received("charge.requests", 1)
+        return await take_in(command, **more)
+
+    monkeypatch.setattr(site.node, "take_in", hesitant)
+    await reply(site, first, "failed", {"errorMessage": "slow", "retries": 0})
+    (letter,) = await site.dead("charge.replies.dead")
+    assert letter.reason.startswith("late:")
+    assert (await site.task(instance))["error_message"] != "slow"
+    assert not await incidents(site, instance)
+
+
+async def test_what_leaves_names_the_message_that_caused_it(site: Site) -> None:
+    start = ORDERS.replace('"order"', '"charge"')
+    await site.start(
+        start + CHARGES,
+        CHARGE.replace(b'id="t"', b'id="t" camunda:type="external" camunda:topic="charge-card"').replace(
+            b'userTask id="t"', b'serviceTask id="t"'
+        ),
+    )
+    await site.event("orders", "OrderAccepted", {"orderId": "A", "amount": 1}, id="m-1")
+    (first,) = await site.received("charge.requests", 1)
+    assert first.causationid == "m-1"
+    await reply(site, first, "completed", id="r-1")
+    (second,) = await site.received("charge.requests", 1)
+    assert (second.causationid, second.data["activityId"]) == ("r-1", "t")
+    instance = await site.start_instance("charge")
+    (other,) = await site.received("charge.requests", 1)
+    assert other.causationid == instance
 
 
 async def test_a_late_completion_still_completes_and_a_late_failure_is_ignored_and_kept(site: Site) -> None:

@@ -20,6 +20,10 @@ JOB_LEASE_MS = 2_000
 """So that the jobs of a killed node come back while the test runs."""
 
 
+class Ended(AssertionError):
+    """The server has ended while it started."""
+
+
 class Server:
     """One server: always the same port, a new process after each kill. Its output is kept in `folder`."""
 
@@ -50,7 +54,8 @@ class Server:
             while time.monotonic() - self._began_s < START_MAX_S:
                 assert self._process is not None
                 if self._process.poll() is not None:
-                    raise AssertionError(f"{self.name} has ended with {self._process.returncode}:\n{self.tail()}")
+                    code, self._process = self._process.returncode, None
+                    raise Ended(f"{self.name} has ended with {code}:\n{self.tail()}")
                 try:
                     if (await client.get(f"{self.url}/ready")).status_code == 200:
                         self.starts_s.append(time.monotonic() - self._began_s)
@@ -84,6 +89,11 @@ class Server:
         code = self._process.wait(60)
         self._process = None
         return code
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     @property
     def running(self) -> bool:

@@ -11,7 +11,7 @@ from penstock.cli.quiet import is_safe
 
 TALKS = """
 import asyncio
-from http_server import http_server, text
+from support.http_server import http_server, text
 from penstock.cli import logs
 from penstock.connect.allowed import Allowed
 from penstock.connect.http.connector import HttpConnector

@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
-from http_server import HttpServer, http_server, late, text
 
 from penstock.base.clock import VirtualClock
 from penstock.base.errors import Failure
@@ -17,6 +16,7 @@ from penstock.runtime.node import Node
 from penstock.runtime.protocol import Deploy, Resource, Settings
 from penstock.store.memory.store import MemoryStore
 from penstock.store.query import Query, eq
+from support.http_server import HttpServer, http_server, late, text
 
 MakeNode = Callable[..., Awaitable[Node]]
 

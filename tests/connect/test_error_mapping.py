@@ -3,12 +3,12 @@
 from typing import Any
 
 import pytest
-from http_server import text
 from places import connections
 from test_connector_jobs import MakeNode, clock, connector, job, make_node, process, server, started, task, tasks  # noqa: F401  # noqa: F401
 
 from penstock.base.errors import ConnectorRefused
 from penstock.connect.errors import code_for, codes
+from support.http_server import text
 
 BOUNDARY = (
     '<boundaryEvent id="caught" attachedToRef="call"><errorEventDefinition errorRef="e" camunda:errorMessageVariable="why"/>'

@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from http_server import HttpServer, http_server, text
 from places import connections
 
 from penstock.base.errors import ConnectorRefused
 from penstock.connect.allowed import Allowed
 from penstock.connect.http.connector import HttpConnector
+from support.http_server import HttpServer, http_server, text
 
 
 @pytest.fixture

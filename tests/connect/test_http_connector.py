@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_server import HttpServer, Seen, http_server, late, text
 
 from penstock.base.errors import ConnectorFailed, ConnectorRefused
 from penstock.connect.allowed import Address, Allowed
 from penstock.connect.http import connector as http
 from penstock.connect.http.connector import HttpConnector
+from support.http_server import HttpServer, Seen, http_server, late, text
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from http_server import HttpServer, http_server, text
 from lxml import etree
 from places import connections
 from test_connector_jobs import clock, connector, make_node, process, started, task, values  # noqa: F401
@@ -18,6 +17,7 @@ from penstock.connect.allowed import Allowed
 from penstock.connect.http.connector import HttpConnector
 from penstock.connect.soap.connector import SoapConnector
 from penstock.connect.soap.security import WSSE, WSU
+from support.http_server import HttpServer, http_server, text
 
 S11 = "http://schemas.xmlsoap.org/soap/envelope/"
 S12 = "http://www.w3.org/2003/05/soap-envelope"

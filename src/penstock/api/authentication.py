@@ -14,8 +14,8 @@ from penstock.identity import login
 from penstock.identity.users import TABLE
 from penstock.store.query import Query, eq
 
-OPEN = frozenset({"/engine"})
-"""Paths that answer anybody."""
+OPEN = frozenset({"/engine", "/callbacks/{connection}/{token}"})
+"""Paths that answer anybody: those of the second are known to nobody else."""
 
 KNOWN_MAX = 1_000
 """Most credentials that are remembered as good, so that a client does not pay for the slow hash with each request."""

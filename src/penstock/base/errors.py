@@ -30,6 +30,7 @@
     ├── Overloaded                   too much waits: try again later (503 with Retry-After)
     │   ├── ViewsBehind              the views did not catch up in time
     │   └── LimitReached             a service has what it may have (429 with Retry-After)
+    ├── CallbackLate                 what is reported is over: calling again makes no sense (409)
     ├── NotAuthorized                the user may not do this          (AuthorizationException)
     ├── StoreFailed                  the store refused or is gone
     └── BusFailed                    a broker refused, or a connection is configured wrongly
@@ -262,6 +263,10 @@ class LimitReached(Overloaded):
         self.limit = limit
         self.retry_after_s = retry_after_s
         self.again_s = again_s
+
+
+class CallbackLate(PenstockError):
+    """What is reported is over."""
 
 
 class NotAuthorized(PenstockError):

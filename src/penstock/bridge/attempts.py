@@ -24,7 +24,7 @@ from penstock.base.errors import (
 from penstock.base.ids import shard_of
 from penstock.bridge.config import Topic
 from penstock.bridge.policy import after_failure
-from penstock.bridge.requests import WORKER, Requests
+from penstock.bridge.requests import ATTEMPT_KEPT_MS, WORKER, Requests, attempt_key
 from penstock.bridge.rows import OUTBOX
 from penstock.engine.commands import CompleteExternalTask, FailExternalTask
 from penstock.engine.state import Instance
@@ -37,7 +37,6 @@ from penstock.store.query import AnyOf, Op, Order, Query, Where, eq, is_null, on
 SWEEP_S = 1.0
 PAGE_ROWS, PAGES_MAX = 500, 20
 LEASE, LEASE_MS = "bus-attempts", 10_000
-ONCE_MS = 86_400_000
 AT_ONCE = 50
 
 logger = logging.getLogger(__name__)
@@ -196,9 +195,7 @@ class Attempts:
         if topic.reply is None:
             await self.complete(row["instance_id"], row["id"])
         else:
-            message = f"No answer to the request {row['request_id']} within {topic.timeout_ms} ms"
-            # Once per request: the node that led before may believe that it still does.
-            await self.fail(row, message, key=f"bus:over:{row['request_id']}:{row['lock_expires_ms']}")
+            await self.fail(row, f"No answer to the request {row['request_id']} within {topic.timeout_ms} ms")
 
     def _made(self, row: Row, instance: Instance, *, lost: bool) -> Callable[[Row], Awaitable[None]]:
         """What is to be done for a task that nobody has. `lost`: its request lies for a connection that is gone."""
@@ -222,11 +219,12 @@ class Attempts:
 
     async def _request(self, row: Row, *, changes: Sequence[AnyChange]) -> None:
         """Once per attempt, whichever node does it."""
-        attempt = f"{row['id']}:{row['retries']}:{row['lock_expires_ms']}:{row['request_id']}"
+        before = row["request_id"]
+        attempt = f"{row['id']}:{row['retries']}:{row['lock_expires_ms']}"
         await self._node.write_once(
             changes,
-            key=f"bus:request:{attempt}",
-            expires_ms=self._node.clock.now_ms() + ONCE_MS,
+            key=f"bus:request:{attempt}" if before is None else attempt_key(before),
+            expires_ms=self._node.clock.now_ms() + ATTEMPT_KEPT_MS,
             locks=[LockCheck(row["id"])],
         )
 
@@ -253,8 +251,9 @@ class Attempts:
         for row in await self._node.store.rows(Query(EXTERNAL_TASK, where)):
             await self.fail(row, message)
 
-    async def fail(self, row: Row, message: str, *, key: str | None = None) -> None:
-        """One attempt of the task has failed; what comes then says its topic. With `key` that is so once."""
+    async def fail(self, row: Row, message: str) -> None:
+        """One attempt of the task has failed; what comes then says its topic. That is so once per request: the node that
+        led before may believe that it still does, and the answer may come at the same moment."""
         topic: Topic | None = self._requests.topics.get(row["topic"])
         if topic is None:
             return
@@ -267,8 +266,10 @@ class Attempts:
             retries=left,
             retry_timeout_ms=delay_ms,
         )
+        request = row["request_id"]
+        key = None if request is None else attempt_key(request)
         try:
-            await self._node.take_in(command, key=key, expires_ms=self._node.clock.now_ms() + ONCE_MS)
+            await self._node.take_in(command, key=key, expires_ms=self._node.clock.now_ms() + ATTEMPT_KEPT_MS)
         except AlreadyTaken:
             logger.debug("the attempt of the task %s has failed before", row["id"])
         except Refused as refused:

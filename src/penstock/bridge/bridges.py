@@ -10,7 +10,8 @@ from typing import Any
 from penstock.base.errors import BusFailed, PenstockError
 from penstock.bridge.arrival import Arrivals
 from penstock.bridge.attempts import Attempts
-from penstock.bridge.config import BadBridges, Bridge, Config, Connection, Topic, read
+from penstock.bridge.callbacks import CallbackTaker
+from penstock.bridge.config import CALLBACK, BadBridges, Bridge, Config, Connection, Topic, read
 from penstock.bridge.consuming import Consumed
 from penstock.bridge.early import Early
 from penstock.bridge.intake import Intake
@@ -86,6 +87,7 @@ class Bridges:
         await asyncio.gather(*(link.close() for link in self.links.values()))
         self.links.clear()
         self._letters.buses, self._letters.places = {}, ()
+        self._node.callbacks.takers = {}
         await self._slots.close()
         await asyncio.gather(*self._running, return_exceptions=True)
         if self._telling is not None:
@@ -111,7 +113,7 @@ class Bridges:
             if config == self.config:
                 return
             made = {
-                name: make_bus(connection.url, self._node.clock)
+                name: make_bus(connection.url, self._node.clock, connection.headers)
                 for name, connection in config.connections.items()
                 if name not in self.links or self.links[name].connection != connection
             }
@@ -119,6 +121,12 @@ class Bridges:
             await self._drop(config, made)
             self.requests.topics = config.topics
             self.requests.connections = frozenset(config.connections)
+            self.requests.endpoints = {name: found for name, found in config.connections.items() if found.is_endpoint}
+            self._node.callbacks.takers = {
+                name: CallbackTaker(name, found, Replies(self._node, self.requests, f"{CALLBACK}:{name}", found.scheme))
+                for name, found in self.requests.endpoints.items()
+                if found.callback is not None
+            }
             if config.connections:
                 self._slots.start()
             else:
@@ -157,7 +165,7 @@ class Bridges:
     def _by_reply(self, connection: str) -> dict[tuple[str, str], list[Topic]]:
         found: dict[tuple[str, str], list[Topic]] = {}
         for topic in self.config.topics.values():
-            if topic.connection == connection and topic.reply is not None:
+            if topic.connection == connection and topic.reply not in (None, CALLBACK):
                 found.setdefault((topic.reply, topic.group), []).append(topic)
         return found
 
@@ -238,7 +246,7 @@ def _places(config: Config) -> list[Place]:
     found += [
         Place(topic.connection, dead_letter_channel(topic.reply), topic.reply)
         for topic in config.topics.values()
-        if topic.reply is not None
+        if topic.reply not in (None, CALLBACK)
     ]
     return list(dict.fromkeys(found))
 

@@ -23,6 +23,9 @@ ONCE, AT_LEAST_ONCE = "exactly-once", "at-least-once"
 
 _REFERENCE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _SCHEME = re.compile(r"[a-z][a-z+]{0,20}\Z")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}\Z")
+_HEADER_VALUE = re.compile(r"[\x20-\x7e]*\Z")
+SECRET_CHARS_MIN = 16
 _CHANNEL = re.compile(r"[A-Za-z0-9._-]{1,200}\Z")
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -33,9 +36,18 @@ class BadBridges(BadRequest):
 
 
 class Connection(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`[connections.NAME]`: a broker. `url` with its secrets: never to be shown."""
+    """`[connections.NAME]`: a broker, or an HTTP endpoint. `url`, `headers` and `callback_secret` hold secrets: never to be
+    shown. Of an endpoint only: `headers` of each request; `callback`: the address under which it reaches this server, and
+    `callback_secret`, with which what it is told to call back is signed."""
 
     url: str
+    headers: dict[str, str] = {}
+    callback: str | None = None
+    callback_secret: str | None = None
+
+    @property
+    def is_endpoint(self) -> bool:
+        return self.scheme in ("http", "https")
 
     @property
     def scheme(self) -> str:
@@ -80,6 +92,7 @@ class _Topic(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     timeout: str = "PT30S"
     retries: int = 3
     retry_timeout: str = "PT10S"
+    lease: str = "PT30S"
     publish: str | None = None
     event: str | None = None
     data: dict[str, str] = {}
@@ -117,7 +130,8 @@ class Bridge(msgspec.Struct, frozen=True, kw_only=True):
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """External tasks of one topic that leave over a bus.
 
-    With `reply` a consumer answers; without, the task is done when the broker has the event. `channel`: where it goes.
+    With `reply` a consumer answers; without, the task is done when the broker has the event. `channel`: where it goes;
+    `lease_ms`: as of bridges, for the answers.
     """
 
     name: str
@@ -130,6 +144,7 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     timeout_ms: int
     retries: int
     retry_timeout_ms: int
+    lease_ms: int
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -141,6 +156,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
 
 
 REQUESTED = "penstock.task.requested"
+CALLBACK = "(callback)"
+"""In place of a channel: the answer comes as a call back."""
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Config:
@@ -195,14 +212,41 @@ def _connection(value: Any, where: str, environment: Mapping[str, str]) -> Conne
     def of_environment(match: re.Match[str]) -> str:
         name = match[1]
         if name not in environment:
-            raise BadBridges(f"{where}: url names ${{{name}}}, which the environment does not have: set {name}")
+            raise BadBridges(f"{where}: names ${{{name}}}, which the environment does not have: set {name}")
         return environment[name]
 
-    made = Connection(url=_REFERENCE.sub(of_environment, found.url))
+    def resolved(text: str) -> str:
+        return _REFERENCE.sub(of_environment, text)
+
+    made = Connection(
+        url=resolved(found.url),
+        headers={name: resolved(value) for name, value in found.headers.items()},
+        callback=None if found.callback is None else resolved(found.callback),
+        callback_secret=None if found.callback_secret is None else resolved(found.callback_secret),
+    )
     if made.scheme not in ADAPTERS:
         known = ", ".join(f"{scheme}://" for scheme in ADAPTERS)
         raise BadBridges(f"{where}: url begins with {made.scheme}://, which no bus has: use one of {known}")
+    _check_endpoint(made, where)
     return made
+
+
+def _check_endpoint(made: Connection, where: str) -> None:
+    if not made.is_endpoint:
+        if made.headers or made.callback is not None or made.callback_secret is not None:
+            raise BadBridges(f"{where}: headers, callback and callback_secret are for http:// and https://")
+        return
+    for name, value in made.headers.items():
+        if not _HEADER.match(name) or not _HEADER_VALUE.match(value):
+            raise BadBridges(f"{where}: the header {name!r} is none, or has characters that no header may have")
+    if made.callback is None:
+        if made.callback_secret is not None:
+            raise BadBridges(f"{where}: callback_secret needs callback, the address of this server")
+        return
+    if not made.callback.startswith(("http://", "https://")):
+        raise BadBridges(f"{where}: callback is no address of a server such as https://penstock.example.com")
+    if len(made.callback_secret or "") < SECRET_CHARS_MIN:
+        raise BadBridges(f"{where}: callback needs a callback_secret of {SECRET_CHARS_MIN} characters or more")
 
 
 def _known(name: str, where: str, connections: Mapping[str, Connection]) -> None:
@@ -223,6 +267,8 @@ def _bridge(value: Any, where: str, connections: Mapping[str, Connection]) -> Br
     written = _convert(value, _Bridge, where)
     where = f"{where} (channel {written.channel!r})"
     _known(written.connection, where, connections)
+    if connections[written.connection].is_endpoint:
+        raise BadBridges(f"{where}: {written.connection!r} is an HTTP endpoint, from which nothing can be read")
     if (written.start is None) == (written.message is None):
         raise BadBridges(f'{where}: say one of start = "process key" and message = "message name"')
     if written.start is not None and written.correlation_keys:
@@ -270,7 +316,9 @@ def _topic(name: str, value: Any, where: str, connections: Mapping[str, Connecti
     _known(written.connection, where, connections)
     if (written.request is None) == (written.publish is None):
         raise BadBridges(f'{where}: say one of request = "channel" (with reply) and publish = "channel" (with event)')
-    if written.request is not None and (written.reply is None or written.event is not None or written.data):
+    if connections[written.connection].is_endpoint:
+        written = _called_back(written, connections[written.connection], where)
+    elif written.request is not None and (written.reply is None or written.event is not None or written.data):
         raise BadBridges(f'{where}: a request needs reply = "channel", and has neither event nor data')
     if written.reply is not None and written.reply == written.request:
         raise BadBridges(f"{where}: request and reply are one channel: requests would come back as answers")
@@ -282,14 +330,29 @@ def _topic(name: str, value: Any, where: str, connections: Mapping[str, Connecti
         name=name,
         connection=written.connection,
         channel=_channel(written.request or written.publish or "", "request" if written.request else "publish", where),
-        reply=None if written.reply is None else _channel(written.reply, "reply", where),
+        reply=written.reply if written.reply in (None, CALLBACK) else _channel(written.reply, "reply", where),
         group=_channel(written.group, "group", where),
         event=written.event or REQUESTED,
         data=_terms(written.data, "data", where),
         timeout_ms=_some_span(written.timeout, "timeout", where),
         retries=written.retries,
         retry_timeout_ms=_span(written.retry_timeout, "retry_timeout", where),
+        lease_ms=_some_span(written.lease, "lease", where),
     )
+
+
+def _called_back(written: _Topic, connection: Connection, where: str) -> _Topic:
+    """A request to an endpoint, which calls back: CALLBACK stands for the channel of replies."""
+    if written.request is None:
+        return written
+    if written.reply is not None or written.event is not None:
+        raise BadBridges(f"{where}: a request to an HTTP endpoint has neither reply (it calls back) nor event")
+    if connection.callback is None:
+        raise BadBridges(
+            f"{where}: the endpoint has to call back: give [connections.{written.connection}] a callback and a "
+            "callback_secret"
+        )
+    return msgspec.structs.replace(written, reply=CALLBACK)
 
 
 def _span(text: str, what: str, where: str) -> int:

@@ -32,12 +32,19 @@ PAUSE_FIRST_S, PAUSE_MAX_S = 0.1, 5.0
 SUSPENDED_RETRY_MS = 10_000
 RETRY_FIRST_MS, RETRY_MAX_MS = 1_000, 60_000
 DRAIN_S = 10.0
+SETTLE_EVERY_S = 0.02
+FEW_OF = 10
+"""Settling fewer than a tenth of what may be under way is not worth a request of its own at once."""
 
 logger = logging.getLogger(__name__)
 
 
 class Refusal(Exception):
     """The message can never be taken, or must not be: to the dead letters, with this text as the reason."""
+
+
+class Late(Refusal):
+    """It is about something that is over."""
 
 
 class Chunk:
@@ -184,13 +191,15 @@ class Consumer:
     # ------------------------------------------------------------------------------------------ settling
 
     async def _settle(self) -> None:
-        """All that is done when the last settling returned goes into the next one."""
+        """All that is done when the last settling returned goes into the next one; few messages wait a moment for more."""
         while True:
             await self._something.wait()
             self._something.clear()
             while self._settled:
                 settlements, self._settled = self._settled, []
                 await self._settle_surely(settlements)
+                if len(settlements) < self.consumed.to.max_unsettled // FEW_OF and not self._closing:
+                    await asyncio.sleep(SETTLE_EVERY_S)
             if self._closing and not self._working:
                 return
 

@@ -75,7 +75,7 @@ class Intake:
         if not isinstance(definitions, Definitions):
             definitions = chunk.notes["definitions"] = Definitions(self._arrivals.engine)
         try:
-            outcome = await self._arrivals.take(arrival, definitions)
+            outcome = await self._arrivals.take(arrival, definitions, self._early.copies(arrival))
         except TooManyReceivers as error:
             raise Refusal(str(error)) from error
         if outcome is not Outcome.NOBODY:

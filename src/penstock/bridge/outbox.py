@@ -21,6 +21,8 @@ from penstock.store.protocol import AnyChange, Batch, Change, Row, RowChange
 from penstock.store.query import Op, Order, Query, Term, Where, eq, one_of
 
 ROUND_MESSAGES = 500
+ROUND_EVERY_S = 0.02
+"""The first message leaves at once; while there are more, rounds begin no sooner after each other, and are larger for it."""
 POLL_S = 0.5
 DRAIN_S = 5.0
 PAUSE_FIRST_S, PAUSE_MAX_S = 0.2, 5.0
@@ -65,6 +67,9 @@ class Publisher:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._closing = False
+        self._most = ROUND_MESSAGES
+        self._next_s = 0.0
+        self._pause_s = PAUSE_FIRST_S
         self.published = 0
 
     def start(self) -> None:
@@ -85,16 +90,16 @@ class Publisher:
         self._wake.set()
 
     async def _run(self) -> None:
-        pause_s = PAUSE_FIRST_S
         while not self._closing:
             try:
                 while not self._closing and await self._round():
                     pass
-                pause_s = PAUSE_FIRST_S
+                await self._gather()
+                self._pause_s = PAUSE_FIRST_S
             except PenstockError as error:
                 logger.warning("messages for the connection %s wait: %s", self._connection, error.message)
-                await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, PAUSE_MAX_S)
+                await asyncio.sleep(self._pause_s)
+                self._pause_s = min(2 * self._pause_s, PAUSE_MAX_S)
                 continue
             except Exception:
                 logger.exception("defect: messages for the connection %s wait", self._connection)
@@ -105,19 +110,30 @@ class Publisher:
             except TimeoutError:
                 pass
 
+    async def _gather(self) -> None:
+        """Until it is time for the next round, if there was one just now."""
+        left_s = self._next_s - self._node.clock.monotonic_s()
+        if left_s > 0 and not self._closing:
+            await asyncio.sleep(left_s)
+
     async def _round(self) -> bool:
         """Publishes some; whether there may be more. What is told while it reads is looked for once more."""
         self._wake.clear()
         rows = self._still_ours(await self._next())
         if not rows:
             return False
+        self._next_s = self._node.clock.monotonic_s() + ROUND_EVERY_S
+        most = self._most
+        self._most = max(1, most // 2)  # unless it comes back: what a slow broker cannot take in its time goes in parts
         answers = await self._bus.publish([message_of(row) for row in rows])
+        self._most = min(most + most // 4 + 1, ROUND_MESSAGES)
+        self._pause_s = PAUSE_FIRST_S
         done = [row for row, answer in zip(rows, answers, strict=True) if answer is None]
         if done:
             await self._finish(done)
         failed = [(row, answer) for row, answer in zip(rows, answers, strict=True) if answer is not None]
         await self._hold(failed)
-        return len(rows) == ROUND_MESSAGES or bool(failed)
+        return len(rows) == most or bool(failed)
 
     def _still_ours(self, rows: list[Row]) -> list[Row]:
         """Without those of slots that have become another node's since they were read."""
@@ -137,7 +153,7 @@ class Publisher:
             where.append(one_of("slot", sorted(slots)))
         if waiting:
             where.append(Where("key", Op.NOT_IN, tuple(waiting)))
-        rows = await self._node.store.rows(Query(OUTBOX, where, (Order("position"), Order("id")), limit=ROUND_MESSAGES))
+        rows = await self._node.store.rows(Query(OUTBOX, where, (Order("position"), Order("id")), limit=self._most))
         return in_order(rows)
 
     async def _finish(self, rows: Sequence[Row]) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 from penstock.api import values
 from penstock.base.errors import BadUserRequest, EntitySuspended, NotFound, NullValue, PenstockError
 from penstock.base.ids import shard_of
+from penstock.bridge.cause import caused_by
 from penstock.bridge.config import Topic
-from penstock.bridge.consuming import Chunk, Refusal
+from penstock.bridge.consuming import Chunk, Late, Refusal
 from penstock.bridge.policy import after_failure
-from penstock.bridge.requests import WORKER, Requests
+from penstock.bridge.requests import WORKER, Requests, attempt_key
 from penstock.bridge.rules import inbox_key
 from penstock.bus import cloudevents
 from penstock.bus.cloudevents import Received
@@ -45,7 +46,10 @@ class Replies:
 
     async def take(self, delivery: Delivery, chunk: Chunk) -> str:
         """The reply's effect. Returns its kind. Raises Refusal, MessageUnreadable, and what the engine raises."""
-        received = cloudevents.read(delivery, self._scheme)
+        return await self.take_event(cloudevents.read(delivery, self._scheme))
+
+    async def take_event(self, received: Received) -> str:
+        """As `take`, of a message that has been read."""
         kind = received.event.type
         task = received.event.subject
         if kind not in (COMPLETED, FAILED, BPMN_ERROR):
@@ -56,13 +60,15 @@ class Replies:
         key = inbox_key(f"reply:{self._channel}", source)
         try:
             return await self._apply(received, task, key)
-        except AlreadyTaken:
+        except AlreadyTaken as taken:
+            if taken.fenced:
+                raise Late(f"late: the attempt of the task {task} that has failed is over") from taken
             return DUPLICATE
         except (PenstockError, Refusal) as error:
             if await self._node.store.read_inbox(key, self._node.clock.now_ms()) is not None:
                 return DUPLICATE
             if isinstance(error, NotFound | NullValue):
-                raise Refusal(f"late: the task {task} does not wait any more") from error
+                raise Late(f"late: the task {task} does not wait any more") from error
             raise
 
     async def _apply(self, received: Received, task: str, key: str) -> str:
@@ -73,11 +79,15 @@ class Replies:
         if instance is None:
             raise NotFound(f"there is no task {task}")
         command: ExternalTaskReport
+        fence = None
         if received.event.type == FAILED:
-            command = _failure(instance, task, data, *await self._attempt(received, task))
+            row, topic = await self._attempt(received, task)
+            command = _failure(instance, task, data, row, topic)
+            fence = attempt_key(row["request_id"])
         else:
             command = _completion(received.event.type, instance, task, data)
-        await self._report(command, key)
+        with caused_by(received.event.id):
+            await self._report(command, key, fence)
         return received.event.type
 
     async def _attempt(self, received: Received, task: str) -> tuple[Row, Topic]:
@@ -89,7 +99,7 @@ class Replies:
         cause = received.event.causationid
         present = row["request_id"] if row["worker_id"] == WORKER else None
         if present is None or cause not in (None, present):
-            raise Refusal(f"late: the attempt {cause or ''} of the task {task} that has failed is not the present one")
+            raise Late(f"late: the attempt {cause or ''} of the task {task} that has failed is not the present one")
         return row, topic
 
     async def _row(self, task: str) -> Row:
@@ -102,15 +112,15 @@ class Replies:
             raise NotFound(f"there is no task {task}")
         return rows[0]
 
-    async def _report(self, command: ExternalTaskReport, key: str) -> None:
+    async def _report(self, command: ExternalTaskReport, key: str, fence: str | None) -> None:
         expires_ms = self._node.clock.now_ms() + REMEMBERED_MS
         try:
-            await self._node.take_in(command, key=key, expires_ms=expires_ms)
+            await self._node.take_in(command, key=key, expires_ms=expires_ms, fence=fence)
         except EntitySuspended:
             raise
         except BadUserRequest as refused:
             if isinstance(command, FailExternalTask):
-                raise Refusal(f"late: {refused.message}") from refused
+                raise Late(f"late: {refused.message}") from refused
             await self._take_again(command.external_task, refused)
             await self._node.take_in(command, key=key, expires_ms=expires_ms)
 

@@ -6,6 +6,7 @@ the request has not reached the broker (`outbox`) that time does not pass (`atte
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -14,9 +15,11 @@ from penstock.api import live, values
 from penstock.api.external_task import dto
 from penstock.base.errors import Failure, MessageUnreadable
 from penstock.base.ids import Ids
-from penstock.bridge.config import Topic
+from penstock.bridge.cause import cause
+from penstock.bridge.config import Connection, Topic
 from penstock.bridge.rows import Positions, outbox_row
-from penstock.bus.cloudevents import SPEC_VERSION, STRUCTURED_TYPE
+from penstock.bridge.tokens import callback_url
+from penstock.bus.cloudevents import JSON_TYPE, SPEC_VERSION, STRUCTURED_TYPE
 from penstock.bus.protocol import Message
 from penstock.engine.state import Instance
 from penstock.expr.values import to_native
@@ -26,19 +29,23 @@ from penstock.store.protocol import AnyChange, Change, Row, RowChange
 from penstock.store.tables import TABLES
 
 WORKER = "penstock-bus"
+CALLBACK_HEADER, IDEMPOTENCY_HEADER = "penstock-callback", "idempotency-key"
+ATTEMPT_KEPT_MS = 7 * 86_400_000
+"""How long it is known that an attempt is over."""
 
 _BLANK: Row = dict.fromkeys(TABLES[EXTERNAL_TASK].columns)
 
 
 class Requests:
-    """What leaves of one node. `topics`: those that are bound now, by name; `connections`: those that there are now. See
-    `runtime.protocol.Outgoing`."""
+    """What leaves of one node. `topics`: those that are bound now, by name; `connections`: those that there are now;
+    `endpoints`: those of them that call back. See `runtime.protocol.Outgoing`."""
 
     def __init__(self, ids: Ids, positions: Positions) -> None:
         self._ids = ids
         self._positions = positions
         self.topics: Mapping[str, Topic] = {}
         self.connections: frozenset[str] = frozenset()
+        self.endpoints: Mapping[str, Connection] = {}
 
     def takes(self, topic: str) -> bool:
         return topic in self.topics
@@ -64,12 +71,18 @@ class Requests:
         id = beside(self._ids, row["id"])
         lease = {"worker_id": WORKER, "lock_expires_ms": now_ms + topic.timeout_ms, "request_id": id}
         key = row["business_key"] or row["instance_id"]
-        message = Message(
-            channel=topic.channel,
-            body=_event(topic, id, key, {**row, **lease}, instance, now_ms),
-            key=key,
-            content_type=STRUCTURED_TYPE,
-        )
+        leased = {**row, **lease}
+        endpoint = self.endpoints.get(topic.connection)
+        if endpoint is None or topic.reply is None:
+            body, content_type, headers = _event(topic, id, key, leased, instance, now_ms), STRUCTURED_TYPE, {}
+        else:
+            url = callback_url(topic.connection, endpoint, row["id"], id)
+            headers = {CALLBACK_HEADER: url, IDEMPOTENCY_HEADER: id}
+            if topic.data:
+                body, content_type = _encoded(_data(topic, leased, instance, url), row), JSON_TYPE
+            else:
+                body, content_type = _event(topic, id, key, leased, instance, now_ms), STRUCTURED_TYPE
+        message = Message(channel=topic.channel, body=body, key=key, headers=headers, content_type=content_type)
         return lease, outbox_row(
             id,
             topic.connection,
@@ -81,6 +94,12 @@ class Requests:
             external_task=row["id"],
             timeout_ms=topic.timeout_ms if topic.reply is not None else 0,
         )
+
+
+def attempt_key(request: str) -> str:
+    """The key under which an attempt of a task ends without having done it, once, whoever says so: the answer to its
+    `request`, the time that is over, the broker that refuses it."""
+    return f"bus:attempt:{request}"
 
 
 def _failed(row: RowChange) -> RowChange:
@@ -101,25 +120,35 @@ def _event(topic: Topic, id: str, key: str, row: Row, instance: Instance, now_ms
         "time": _rfc3339(now_ms),
         "datacontenttype": "application/json",
         "correlationid": row["business_key"] or instance.root,
+        # The message that was taken in, if one was, else what it is all about.
+        "causationid": cause() or instance.id,
         "partitionkey": key,
     }
     task = instance.external_tasks.get(row["id"])
     if task is not None and task.trace is not None:
         document["traceparent"] = task.trace
     document["data"] = _data(topic, row, instance)
+    return _encoded(document, row)
+
+
+def _encoded(document: Any, row: Row) -> bytes:
     try:
         return msgspec.json.encode(document)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
         raise Failure(f"What is to be sent for '{row['activity_id']}' is no JSON: {error}") from error
 
 
-def _data(topic: Topic, row: Row, instance: Instance) -> Any:
-    """The task as fetchAndLock gives it, or what the topic's mappings make of it and its variables."""
+def _data(topic: Topic, row: Row, instance: Instance, callback: str | None = None) -> Any:
+    """The task as fetchAndLock gives it, or what the topic's mappings make of it, its variables and where to call back."""
     visible = live.visible(instance, row["execution_id"])
     task = dto.locked(row, values.write_all(visible, deserialize=False), row["properties"] or {})
     if not topic.data:
         return task
-    names = {"task": task, "variables": {name: to_native(value) for name, value in visible.items()}}
+    names = {
+        "task": task,
+        "variables": {name: to_native(value) for name, value in visible.items()},
+        "callback": callback,
+    }
     try:
         return topic.data.values(names)
     except MessageUnreadable as error:
@@ -128,4 +157,9 @@ def _data(topic: Topic, row: Row, instance: Instance) -> Any:
 
 def _rfc3339(now_ms: int) -> str:
     seconds, ms = divmod(now_ms, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{ms:03d}Z"
+    return f"{_second(seconds)}.{ms:03d}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}"

@@ -17,10 +17,12 @@ KEY_CHARACTERS_MAX = 300
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """A message for the engine. `key`: under which it is taken in once; None: as often as it comes."""
+    """A message for the engine. `event`: its CloudEvents id, or what stands for it; `key`: under which it is taken in once;
+    None: as often as it comes."""
 
     bridge: Bridge
     delivery: Delivery
+    event: str
     key: str | None
     business_key: str | None
     correlation_keys: Mapping[str, TypedValue]
@@ -42,6 +44,7 @@ def read_arrival(bridge: Bridge, received: Received, envelope: Mapping[str, Any]
     return Arrival(
         bridge=bridge,
         delivery=received.delivery,
+        event=received.event.id,
         key=inbox_key(bridge.name, _id(bridge, received, envelope)) if bridge.exactly_once else None,
         business_key=business_key,
         correlation_keys=bridge.correlation_keys.variables(envelope),

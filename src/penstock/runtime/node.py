@@ -52,6 +52,7 @@ from penstock.runtime.administration import (
 from penstock.runtime.batches.kinds import KINDS as BATCH_KINDS
 from penstock.runtime.batches.kinds import NewBatch
 from penstock.runtime.batches.service import Batches
+from penstock.runtime.callbacks import Callbacks
 from penstock.runtime.cleanup import CLEANUP
 from penstock.runtime.committer import AlreadyTaken, Committer, JobLost, LockLost, StepAgain, Ticket
 from penstock.runtime.connecting import Connecting
@@ -145,6 +146,7 @@ class Node:
         self.delegates = Delegates(delegates)
         self.counters = counters = Counters()
         self.letters = Letters()
+        self.callbacks = Callbacks()
         self.sharing: Sharing | None = None
         self.bus_readings: Callable[[], Awaitable[Sequence[Measured]]] | None = None
         self._readings = Readings(counters, store, clock, plain=self.metrics, health=self.health)

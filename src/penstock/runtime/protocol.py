@@ -17,6 +17,7 @@ from penstock.expr.values import TypedValue
 from penstock.identity.changes import MakeChanges, Operation
 from penstock.model.findings import Finding
 from penstock.runtime.batches.kinds import NewBatch
+from penstock.runtime.callbacks import Callbacks
 from penstock.runtime.letters import Letters
 from penstock.runtime.services.config import Service
 from penstock.runtime.telemetry.catalogue import Measured
@@ -200,6 +201,7 @@ class Engine(Protocol):
     settings: Settings
     counters: Counters
     letters: Letters
+    callbacks: Callbacks
     sharing: Sharing | None
 
     async def execute(self, command: Command, *, idempotency_key: str | None = None) -> Any:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from penstock.api.additions import openapi
 from penstock.api.additions.ad_hoc import routes as ad_hoc
+from penstock.api.additions.callbacks import routes as callbacks
 from penstock.api.additions.dead_letters import routes as dead_letters
 from penstock.api.additions.element_templates import routes as element_templates
 from penstock.api.additions.problem import refusal
@@ -20,7 +21,7 @@ __all__ = ["PATH", "RESOURCES", "refusal"]
 PATH = ["penstock", "v1"]
 """Segments below which all of it lies."""
 
-_DESCRIBED = (ad_hoc, dead_letters, element_templates, reprocessing, services, topics)
+_DESCRIBED = (ad_hoc, callbacks, dead_letters, element_templates, reprocessing, services, topics)
 
 RESOURCES: tuple[Sequence[Route], ...] = (*(resource.ROUTES for resource in _DESCRIBED), openapi.routes(_DESCRIBED))
 """The routes of every resource."""

@@ -10,6 +10,7 @@ from penstock.api.http import Response
 from penstock.base.errors import (
     BusFailed,
     BusUnavailable,
+    CallbackLate,
     Conflict,
     EntitySuspended,
     Failure,
@@ -27,6 +28,7 @@ MEDIA_TYPE = "application/problem+json"
 _TABLE: tuple[tuple[type[PenstockError], int], ...] = (
     (NotFound, 404),
     (EntitySuspended, 409),
+    (CallbackLate, 409),
     (Refused, 400),
     (Failure, 422),
     (Conflict, 503),

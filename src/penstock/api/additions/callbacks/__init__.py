@@ -1,0 +1,1 @@
+"""`/penstock/v1/callbacks`."""
