@@ -29,6 +29,7 @@ from penstock.base.errors import (
     DelegateMissing,
     EntitySuspended,
     Failure,
+    LimitReached,
     MismatchingCorrelation,
     NotFound,
     ParseFailed,
@@ -549,3 +550,13 @@ def test_an_unhandled_failure_of_a_unit_names_the_element() -> None:
             assert failed.value.element_id == "It"
 
     asyncio.run(main())
+
+
+async def test_the_limits_of_services_in_its_file_count(tmp_path: Path) -> None:
+    file = tmp_path / "penstock.toml"
+    file.write_text('[[service]]\nname = "shop"\ndefinitions = ["person"]\nmax_running_instances = 1\n')
+    async with Engine("memory://", config=file) as engine:
+        await engine.deploy(resources={"person.bpmn": PERSON})
+        await engine.start("person")
+        with pytest.raises(LimitReached, match="max_running_instances"):
+            await engine.start("person")

@@ -5,8 +5,7 @@ import errno
 import signal
 import socket
 from collections.abc import Awaitable, Callable
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AsyncExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import structlog
@@ -14,18 +13,12 @@ import uvicorn
 
 from penstock.api.app import App, create_app
 from penstock.api.http1 import Connection
-from penstock.base.clock import SystemClock
 from penstock.base.errors import PenstockError
-from penstock.base.ids import UuidSource
-from penstock.bridge.bridges import Bridges
-from penstock.bridge.watch import Watch
+from penstock.cli.assembly import Assembled, assemble
 from penstock.cli.collector import collect_rarely
 from penstock.cli.projecting import projecting
-from penstock.cli.settings import BadSettings, ServerSettings, load_connections, load_delegates, without_password
+from penstock.cli.settings import BadSettings, ServerSettings, load_delegates
 from penstock.cli.tracing import exporting
-from penstock.runtime.node import Node
-from penstock.runtime.services.services import Services
-from penstock.store import open_store
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,14 +43,9 @@ class CannotServe(Exception):
 class _Server(uvicorn.Server):
     """Leaves signals to us, and drains the node while it lets connections finish."""
 
-    def __init__(
-        self, config: uvicorn.Config, node: Node, bridges: Bridges, services: Watch | None, ready: Ready
-    ) -> None:
-        """`services`: watches the file for them."""
+    def __init__(self, config: uvicorn.Config, assembled: Assembled, ready: Ready) -> None:
         super().__init__(config)
-        self._node = node
-        self._bridges = bridges
-        self._services = services
+        self._assembled = assembled
         self._ready = ready
 
     @contextmanager
@@ -65,13 +53,8 @@ class _Server(uvicorn.Server):
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._asked_to_stop)
-        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
+        loop.add_signal_handler(signal.SIGHUP, self._assembled.reload)
         yield
-
-    def _asked_to_reload(self) -> None:
-        self._bridges.reload_soon()
-        if self._services is not None:
-            self._services.look()
 
     def _asked_to_stop(self) -> None:
         if self.should_exit:
@@ -85,14 +68,9 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # Connections are told to end first; then the waiting workers get their empty answers, so that they can.
-        draining = asyncio.create_task(self._drain())
+        draining = asyncio.create_task(self._assembled.drain())
         await super().shutdown(sockets)
         await draining
-
-    async def _drain(self) -> None:
-        """Bridges settle what they have taken while the node still takes it."""
-        await self._bridges.close()
-        await self._node.drain()
 
 
 def listen(host: str, port: int, *, shared: bool) -> socket.socket:
@@ -122,50 +100,18 @@ def listen(host: str, port: int, *, shared: bool) -> socket.socket:
 
 async def serve(settings: ServerSettings, bound: socket.socket, ready: Ready) -> None:
     """Serves on the bound socket until SIGTERM or SIGINT; then finishes what was taken. Raises CannotServe."""
-    clock = SystemClock()
     try:
-        delegates = load_delegates(settings)
-        connections = load_connections(settings)
-        store = open_store(settings.store, clock)
-    except (BadSettings, PenstockError) as error:
-        raise CannotServe(str(error)) from None
-    try:
-        await store.open()
-    except PenstockError as error:
-        raise CannotServe(f"{without_password(settings.store)}: {error.message}") from None
-    try:
-        node = Node(
-            store,
-            clock=clock,
-            ids=UuidSource(clock),
-            settings=settings.node,
-            delegates=delegates,
-            connections=connections,
-        )
-        file = Path(settings.config) if settings.config is not None else None
-        bridges, services = Bridges(node, file), Services(node, file)
-        watch = Watch(file, services.reload) if file is not None else None
-        try:
-            await node.start()
-            await services.start()
-            await bridges.start()
-            if watch is not None:
-                watch.start()
+        async with AsyncExitStack() as stack:
+            assembled = await assemble(stack, settings, load_delegates(settings))
             collect_rarely()
-            server = _Server(http_config(create_app(node)), node, bridges, watch, ready)
+            server = _Server(http_config(create_app(assembled.node)), assembled, ready)
             async with projecting(settings):
                 own = settings.metrics_port
                 await server.serve([bound, *([listen(settings.host, own, shared=False)] if own is not None else [])])
-        except PenstockError as error:
-            raise CannotServe(error.message) from None
-        finally:
-            if watch is not None:
-                await watch.close()
-            await bridges.close()
-            await services.close()
-            await node.close()
-    finally:
-        await store.close()
+    except PenstockError as error:
+        raise CannotServe(error.message) from None
+    except BadSettings as error:
+        raise CannotServe(str(error)) from None
     _log.info("stopped")
 
 

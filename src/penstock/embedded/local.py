@@ -2,12 +2,10 @@
 
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from penstock.base.clock import SystemClock
-from penstock.base.errors import BadRequest, PenstockError, StoreFailed
-from penstock.cli.settings import BadSettings, ServerSettings, load_connections, load_delegates, without_password
+from penstock.base.errors import BadRequest, PenstockError
+from penstock.cli.settings import BadSettings, ServerSettings, load_delegates, without_password
 from penstock.embedded.delegates import Delegate
 from penstock.embedded.place import Sender, not_started
 from penstock.worker.http.wire import Answer, Ask
@@ -35,52 +33,20 @@ class Local:
 
     async def open(self, stack: AsyncExitStack) -> None:
         """See `Place`: what is opened first is closed last."""
-        from penstock.base.ids import UuidSource
-        from penstock.bridge.bridges import Bridges
-        from penstock.bridge.watch import Watch
+        from penstock.cli.assembly import assemble
         from penstock.cli.projecting import projecting
         from penstock.embedded.here import Here
         from penstock.embedded.logs import to_logging
-        from penstock.runtime.node import Node
-        from penstock.runtime.services.services import Services
-        from penstock.store import open_store
 
         to_logging()
-        clock, settings = SystemClock(), self.settings
+        settings = self.settings
         try:
             delegates = {**load_delegates(settings), **self._delegates}
-            connections = load_connections(settings)
+            assembled = await assemble(stack, settings, delegates, self._name)
         except BadSettings as error:
             raise BadRequest(str(error)) from None
-        store = open_store(settings.store, clock)
-        try:
-            await store.open()
-        except PenstockError as error:
-            raise StoreFailed(f"{self.url}: {error.message}") from None
-        stack.push_async_callback(store.close)
         await stack.enter_async_context(projecting(settings))
-        node = Node(
-            store,
-            clock=clock,
-            ids=UuidSource(clock),
-            settings=settings.node,
-            delegates=delegates,
-            connections=connections,
-            name=self._name,
-        )
-        stack.push_async_callback(node.close)
-        await node.start()
-        file = Path(settings.config) if settings.config is not None else None
-        services, bridges = Services(node, file), Bridges(node, file)
-        stack.push_async_callback(services.close)
-        await services.start()
-        stack.push_async_callback(bridges.close)
-        await bridges.start()
-        if file is not None:
-            watch = Watch(file, services.reload)
-            stack.push_async_callback(watch.close)
-            watch.start()
-        self._node, self._here = node, Here(node)
+        self._node, self._here = assembled.node, Here(assembled.node)
         stack.callback(self._closed)
 
     def _closed(self) -> None:
