@@ -73,6 +73,7 @@ class Connection(asyncio.Protocol):
         """When the request that arrives began, or the connection became idle."""
         # The one that is answered, and those behind it.
         self._busy = False
+        self._serving: asyncio.Task[None] = cast("asyncio.Task[None]", None)
         self._waiting: deque[tuple[Request, bool, problems.Problem | None]] = deque()
         self._closing = False
         self._gone: asyncio.Event | None = None
@@ -232,7 +233,8 @@ class Connection(asyncio.Protocol):
 
     def _begin(self, request: Request, keep: bool, refused: problems.Problem | None) -> None:
         self._busy = True
-        self._state.tasks.add(self._loop.create_task(self._serve(request, keep, refused)))
+        self._serving = self._loop.create_task(self._serve(request, keep, refused))
+        self._state.tasks.add(self._serving)
 
     async def _serve(self, request: Request, keep: bool, refused: problems.Problem | None) -> None:
         answered = False
@@ -244,7 +246,7 @@ class Connection(asyncio.Protocol):
             elif response is not None and response.unsent is not None:
                 response.unsent()
         finally:
-            self._state.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self._state.tasks.discard(self._serving)
             self._answered(keep and answered)
 
     def _write(self, request: Request, response: Response, keep: bool) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable
 Answered = Callable[["Connection", int, bytes], None]
 """Told of an answer: connection, status, whole body."""
 
-RECEIVE_BYTES = 256 * 1024
+RECEIVE_BYTES = 64 * 1024
+"""A larger buffer would be mapped and unmapped with each call, which takes as long as all the rest."""
 
 
 class ConnectionLost(Exception):

@@ -100,7 +100,7 @@ class Ticket:
         "writes",
     )
 
-    def __init__(self, epoch: int) -> None:
+    def __init__(self, epoch: int, done: asyncio.Future[None]) -> None:
         self.epoch = epoch
         self.events: Sequence[InstanceEvents] = ()
         self.parts: Sequence[bytes] = ()
@@ -121,7 +121,7 @@ class Ticket:
         self.bump_epoch = False
         self.place: Place | None = None
         """Of the instance that it starts, among those of its service."""
-        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.done = done
         self.settled = False
         """Whether the unit is committed or dropped, its caller still there or not."""
 
@@ -170,6 +170,7 @@ class Committer:
         self._pending: list[Ticket] = []
         self._flying: list[Ticket] = []
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._wake: asyncio.Future[None] | None = None
         self._batch_ended: asyncio.Future[None] | None = None
         """What those wait for who want everything to be committed."""
@@ -188,6 +189,8 @@ class Committer:
     async def start(self) -> None:
         """Claims the stream."""
         self.position = await self._store.claim_stream(self.stream)
+        # To ask for it with each unit would cost a system call.
+        self._loop = asyncio.get_running_loop()
         self._closing = False
         self._task = asyncio.create_task(self._run(), name="penstock-committer")
 
@@ -203,6 +206,11 @@ class Committer:
         await asyncio.gather(self._task, return_exceptions=True)
         self._task = None
         self._fail_all(StoreFailed("The node is closed"))
+
+    def ticket(self, epoch: int) -> Ticket:
+        """A new one, for a unit that was stepped under this epoch of the definitions."""
+        assert self._loop is not None, "the committer is not started"
+        return Ticket(epoch, self._loop.create_future())
 
     def submit(self, ticket: Ticket) -> asyncio.Future[None]:
         """Queues a unit. The future ends with its commit, or raises StepAgain, AlreadyTaken, LockLost, JobLost, or what

@@ -422,7 +422,7 @@ class Executor:
             if run.events:
                 self._check_events(run)
         events = unit.outcome()
-        ticket = Ticket(epoch)
+        ticket = self._committer.ticket(epoch)
         ticket.place = request.place
         ticket.events = events
         parts = self._parts.get(unit)

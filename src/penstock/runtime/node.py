@@ -356,7 +356,7 @@ class Node:
         there or a task of `locks` is gone or not its worker's."""
         self._open()
         for _ in range(ATTEMPTS_MAX):
-            ticket = Ticket(self._definitions.epoch)
+            ticket = self._committer.ticket(self._definitions.epoch)
             ticket.rows = list(rows)
             ticket.locks = locks
             ticket.inbox = InboxEntry(key, b"\xc0", expires_ms)
@@ -419,7 +419,7 @@ class Node:
     async def _commit_plan(
         self, plan: Plan, epoch: int, *, jobs: Sequence[JobCheck] = (), bump_epoch: bool = True
     ) -> None:
-        ticket = Ticket(epoch)
+        ticket = self._committer.ticket(epoch)
         ticket.rows = plan.rows
         ticket.events = plan.events
         ticket.deleted = plan.deleted
