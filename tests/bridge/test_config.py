@@ -59,8 +59,8 @@ timeout = "PT30S"
     ("text", "said"),
     [
         (
-            '[connections.a]\nurl = "http://x"\n',
-            "[connections.a]: url begins with http://, which no bus has: use one of",
+            '[connections.a]\nurl = "ftp://x"\n',
+            "[connections.a]: url begins with ftp://, which no bus has: use one of",
         ),
         ('[connections.a]\nurl = "${NOT_THERE}"\n', "url names ${NOT_THERE}, which the environment does not have"),
         ('[connections.a]\nhost = "x"\n', "[connections.a]: Object"),

@@ -209,20 +209,21 @@ def _convert(value: Any, kind: type[S], where: str) -> S:
 def _connection(value: Any, where: str, environment: Mapping[str, str]) -> Connection:
     found = _convert(value, Connection, where)
 
-    def of_environment(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in environment:
-            raise BadBridges(f"{where}: names ${{{name}}}, which the environment does not have: set {name}")
-        return environment[name]
+    def resolved(text: str, what: str) -> str:
+        def of_environment(match: re.Match[str]) -> str:
+            name = match[1]
+            if name not in environment:
+                raise BadBridges(f"{where}: {what} names ${{{name}}}, which the environment does not have: set {name}")
+            return environment[name]
 
-    def resolved(text: str) -> str:
         return _REFERENCE.sub(of_environment, text)
 
+    callback, secret = found.callback, found.callback_secret
     made = Connection(
-        url=resolved(found.url),
-        headers={name: resolved(value) for name, value in found.headers.items()},
-        callback=None if found.callback is None else resolved(found.callback),
-        callback_secret=None if found.callback_secret is None else resolved(found.callback_secret),
+        url=resolved(found.url, "url"),
+        headers={name: resolved(value, f"the header {name}") for name, value in found.headers.items()},
+        callback=None if callback is None else resolved(callback, "callback"),
+        callback_secret=None if secret is None else resolved(secret, "callback_secret"),
     )
     if made.scheme not in ADAPTERS:
         known = ", ".join(f"{scheme}://" for scheme in ADAPTERS)
