@@ -39,7 +39,7 @@ def test_a_connectors_call_is_not_written_out_at_the_level_debug(log_format: str
         text=True,
         check=True,
         timeout=60,
-        cwd=Path(__file__).parents[1] / "connect",
+        cwd=Path(__file__).parents[1],
     )
     assert found.stdout.strip() == "session=SECRET"
     assert "SECRET" not in found.stderr
