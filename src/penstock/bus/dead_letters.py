@@ -40,6 +40,8 @@ READ_BYTES_MAX = 256 * 1024 * 1024
 BATCH_MESSAGES = 500
 QUIET_MS = 2_000
 """A pass ends when nothing has come for so long."""
+LOOKS_AGAIN = 5
+"""How often it goes on all the same, because the broker says that there is more: its group may be changing (Kafka)."""
 
 
 class DeadMessage(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +57,8 @@ class DeadMessage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pass over dead letters did. `complete`: all that lay there was seen, not only the first READ_MESSAGES_MAX."""
+    """What a pass over dead letters did. `complete`: all that lay there was seen, not only the first READ_MESSAGES_MAX,
+    or what a broker gave out whose group was changing."""
 
     seen: int
     matched: Sequence[DeadMessage]
@@ -116,7 +119,7 @@ async def replay(
     )
     subscription = await bus.subscribe(bounds)
     try:
-        found, complete = await _read(subscription, quiet_ms)
+        found, complete = await _read(bus, bounds, subscription, quiet_ms)
         matched = [letter for letter in found if letter.channel and matches(letter)]
         if not dry_run:
             await _replay(bus, subscription, found, matched)
@@ -125,13 +128,19 @@ async def replay(
         await subscription.close()
 
 
-async def _read(subscription: Subscription, quiet_ms: int) -> tuple[list[DeadMessage], bool]:
+async def _read(
+    bus: Bus, bounds: Subscribe, subscription: Subscription, quiet_ms: int
+) -> tuple[list[DeadMessage], bool]:
     found: dict[str, DeadMessage] = {}
-    size = 0
+    size = looks = 0
     while len(found) < READ_MESSAGES_MAX and size < READ_BYTES_MAX:
         batch = await subscription.receive(BATCH_MESSAGES, quiet_ms)
         if not batch:
-            return list(found.values()), True
+            # `waiting` has what is given out where the broker can tell; where it cannot, this asks for less.
+            complete = (await bus.lag(bounds.channel, bounds.group)).waiting <= len(found)
+            looks += 1
+            if complete or looks > LOOKS_AGAIN:
+                return list(found.values()), complete
         found.update({delivery.id: read_dead_letter(delivery) for delivery in batch})
         size += sum(len(delivery.body) for delivery in batch)
     return list(found.values()), False

@@ -13,7 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from penstock.base.clock import Clock
-from penstock.base.errors import BusFailed
+from penstock.base.errors import BusFailed, BusUnavailable
 from penstock.bus.bookkeeping import read_headers
 from penstock.bus.kafka.connection import RETRY_S, Connection
 from penstock.bus.kafka.records import header_pairs
@@ -125,6 +125,8 @@ class Topics:
         if not partitions:
             return Lag(0, None)
         committed = await self._client().list_consumer_group_offsets(group, partitions=partitions)
+        if committed.keys() < set(partitions):
+            raise BusUnavailable(f"the broker does not say yet where the group {group} stands: it has just begun")
         consumer = AIOKafkaConsumer(**self._connection.parameters(), enable_auto_commit=False)
         try:
             await consumer.start()
