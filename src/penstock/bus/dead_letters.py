@@ -122,7 +122,8 @@ async def replay(
         found, complete = await _read(bus, bounds, subscription, quiet_ms)
         matched = [letter for letter in found if letter.channel and matches(letter)]
         if not dry_run:
-            await _replay(bus, subscription, found, matched)
+            replayed = await _replay(bus, subscription, found, matched)
+            await _see_them_go(bus, bounds, subscription, replayed, len(found) - len(replayed), quiet_ms)
         return Replay(seen=len(found), matched=matched, complete=complete)
     finally:
         await subscription.close()
@@ -148,8 +149,9 @@ async def _read(
 
 async def _replay(
     bus: Bus, subscription: Subscription, found: Sequence[DeadMessage], matched: Sequence[DeadMessage]
-) -> None:
-    """Those that stay are put back behind the others: on a log what is settled must not wait for what is not."""
+) -> set[str]:
+    """Those that stay are put back behind the others: on a log what is settled must not wait for what is not. Returns the
+    ids, here, of those that were replayed."""
     refused: set[str] = set()
     for start in range(0, len(matched), BATCH_MESSAGES):
         part = matched[start : start + BATCH_MESSAGES]
@@ -163,6 +165,19 @@ async def _replay(
     await subscription.settle(stay)
     if refused:
         raise BusFailed(f"{len(refused)} dead letters could not be replayed: the broker refused them; they are kept")
+    return replayed
+
+
+async def _see_them_go(
+    bus: Bus, bounds: Subscribe, subscription: Subscription, replayed: set[str], staying: int, quiet_ms: int
+) -> None:
+    """What was settled while the group changed (Kafka) comes again, and is settled again. (One that stays may have been put
+    back or not: it is left as it comes.)"""
+    for _ in range(LOOKS_AGAIN):
+        if not replayed or (await bus.lag(bounds.channel, bounds.group)).waiting <= staying:
+            return
+        batch = await subscription.receive(BATCH_MESSAGES, quiet_ms)
+        await subscription.settle([Done(delivery) for delivery in batch if delivery.id in replayed])
 
 
 def _again(letter: DeadMessage) -> Message:
