@@ -106,6 +106,11 @@ async def test_postgresql(postgres_url: str):
         )
         (key,) = [re.search(r"\((.*)\)", i[1])[1] for i in indexes if i[0]]
         assert key == ", ".join(table.key)
+    known = await connection.fetchval("SELECT enumvals FROM pg_settings WHERE name = 'default_toast_compression'")
+    compression = await connection.fetchval(
+        "SELECT attcompression FROM pg_attribute WHERE attrelid = 'event_log'::regclass AND attname = 'payload'"
+    )
+    assert (compression == b"l") == ("lz4" in (known or []))
     await connection.close()
 
 
