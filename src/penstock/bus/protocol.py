@@ -184,6 +184,8 @@ class Bus(Protocol):
     """How CloudEvents in binary mode look here (`bus.cloudevents`)."""
     message_bytes_max: int
     """Larger bodies are refused by `publish`."""
+    groups_span_channels: bool
+    """Whether a group is one over all its channels (Kafka): whoever joins it for one makes all its consumers pause."""
 
     async def open(self) -> None:
         """Connects. Raises BusUnavailable; BusFailed when the broker refuses us."""

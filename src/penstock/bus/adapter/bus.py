@@ -27,6 +27,7 @@ class AdapterBus(ABC):
     """See `bus.protocol.Bus`. `opened`: in the order of opening."""
 
     header_style: HeaderStyle = None
+    groups_span_channels = False
 
     def __init__(
         self, opened: Sequence[Opened], places: Places, producer: AdapterProducer, message_bytes_max: int, clock: Clock

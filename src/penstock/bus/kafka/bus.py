@@ -20,6 +20,7 @@ class KafkaBus(AdapterBus):
     """See `bus.protocol.Bus`."""
 
     header_style: HeaderStyle = "ce_"
+    groups_span_channels = True
 
     def __init__(self, connection: Connection, clock: Clock) -> None:
         topics = Topics(connection, clock)

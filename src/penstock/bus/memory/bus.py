@@ -29,6 +29,7 @@ class MemoryBus:
     """See `bus.protocol.Bus`."""
 
     header_style: HeaderStyle = "ce-"
+    groups_span_channels = False
     message_bytes_max = MESSAGE_BYTES_MAX
 
     def __init__(self, broker: MemoryBroker, clock: Clock) -> None:

@@ -36,6 +36,7 @@ class WebhookBus:
     """See `bus.protocol.Bus`."""
 
     header_style: HeaderStyle = "ce-"
+    groups_span_channels = False
     message_bytes_max = MESSAGE_BYTES_MAX
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
