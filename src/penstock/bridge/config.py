@@ -4,7 +4,6 @@ Models name topics and messages, never hosts: hosts and secrets stand here, or i
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,6 +11,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from penstock.base.errors import BadRequest, PenstockError
+from penstock.base.toml import read_toml
 from penstock.bridge.mapping import Mappings, Term
 from penstock.bridge.spans import span_ms
 from penstock.bus.protocol import DEFAULT_GROUP, DEFAULT_MAX_UNSETTLED, dead_letter_channel
@@ -162,13 +162,7 @@ CALLBACK = "(callback)"
 
 def read(path: Path, environment: Mapping[str, str]) -> Config:
     """Reads the sections. Raises BadBridges."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadBridges(f"cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadBridges(f"{path} is no TOML: {error}") from None
-    return parse(content, str(path), environment)
+    return parse(read_toml(path, BadBridges), str(path), environment)
 
 
 def parse(content: Mapping[str, Any], file: str, environment: Mapping[str, str]) -> Config:

@@ -3,7 +3,6 @@
 import importlib
 import os
 import sys
-import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from penstock.base.toml import read_toml
 from penstock.bridge.config import SECTIONS
 from penstock.connect.connections import SECTION as CONNECTORS
 from penstock.connect.connections import BadConnections, Connections, read
@@ -71,12 +71,7 @@ def read_file(path: Path | None) -> File:
         if not DEFAULT_CONFIG.is_file():
             return File()
         path = DEFAULT_CONFIG
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadSettings(f"cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSettings(f"{path} is no TOML: {error}") from None
+    content = read_toml(path, BadSettings)
     _known(content, ("server", "delegates", *SECTIONS, SERVICE, CONNECTORS), path, "")
     server = _table(content, "server", path)
     delegates = _table(content, "delegates", path)

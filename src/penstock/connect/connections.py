@@ -14,7 +14,6 @@ In every text `${NAME}` stands for an environment variable and `${file:PATH}` fo
 """
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
@@ -23,6 +22,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from penstock.base.errors import BadRequest, ConnectorRefused, PenstockError
+from penstock.base.toml import read_toml
 from penstock.connect.allowed import Allowed
 from penstock.expr import schedule
 
@@ -246,13 +246,7 @@ class Connections:
 
 def read(path: Path, environment: Mapping[str, str]) -> Connections:
     """Reads the section. Raises BadConnections."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BadConnections(f"cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadConnections(f"{path} is no TOML: {error}") from None
-    return parse(content, str(path), environment, path.parent)
+    return parse(read_toml(path, BadConnections), str(path), environment, path.parent)
 
 
 def parse(content: Mapping[str, Any], file: str, environment: Mapping[str, str], folder: Path) -> Connections:

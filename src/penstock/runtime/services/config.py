@@ -1,7 +1,6 @@
 """The sections `[[service]]` of `penstock.toml`: who owns what on this server, and how much of it each may take."""
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 import msgspec
 
 from penstock.base.errors import BadRequest
+from penstock.base.toml import read_toml
 
 SECTION = "service"
 
@@ -44,15 +44,9 @@ LIMITS = ("starts_per_second", "max_running_instances", "max_open_tasks", "max_v
 
 def read(path: Path) -> tuple[Service, ...]:
     """Reads the sections. Raises BadServices."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BadServices(f"there is no {path}: services are configured there") from None
-    except OSError as error:
-        raise BadServices(f"cannot read {path}: {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadServices(f"{path} is no TOML: {error}") from None
-    return read_services(content, str(path))
+    if not path.exists():
+        raise BadServices(f"there is no {path}: services are configured there")
+    return read_services(read_toml(path, BadServices), str(path))
 
 
 def read_services(content: Mapping[str, Any], file: str) -> tuple[Service, ...]:
